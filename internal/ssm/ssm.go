@@ -1,0 +1,144 @@
+// Package ssm is the software security module: keys in memory and the standard library's cryptography (specification,
+// "Software Security Module Adapter"). Hardware-only operations are unknown to it.
+package ssm
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/operation"
+)
+
+// Config is what the module is told when it is made.
+type Config struct {
+	// Mandated are the operations the adapter's configuration lets it do.
+	Mandated []cpm.Operation
+	// HeavyWorkers is how many RSA private operations run at once; 0 is one per processor.
+	HeavyWorkers int
+	// Queue is how many requests may wait for a worker of a class before Busy; 0 is 1,024.
+	Queue int
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Module holds key bytes (the ring) and bounds the work (the workers).
+type Module struct {
+	engine   *operation.Engine
+	ring     *ring
+	workers  *workers
+	mandated map[cpm.Operation]bool
+	protects map[cpm.Operation]bool
+	counts   *counts
+
+	mu       sync.Mutex // guards state and the start of a request against Shutdown
+	state    cpm.State
+	inFlight sync.WaitGroup
+}
+
+var (
+	_ cpm.Module     = (*Module)(nil)
+	_ cpm.KeyHolder  = (*Module)(nil)
+	_ cpm.Controlled = (*Module)(nil)
+)
+
+// New makes an Active module.
+func New(c Config) *Module {
+	m := &Module{ring: newRing(), workers: newWorkers(c.HeavyWorkers, c.Queue), counts: newCounts(), state: cpm.Active}
+	m.engine = operation.New(m.ring, c.Now)
+	m.mandated = map[cpm.Operation]bool{}
+	for _, o := range c.Mandated {
+		m.mandated[o] = true
+	}
+	m.protects = map[cpm.Operation]bool{}
+	for _, row := range cpm.Operations() {
+		m.protects[row.Operation] = row.Protect
+	}
+	return m
+}
+
+// Do performs one operation, in the steps of the specification's "Software Security Module Adapter, Processing".
+func (m *Module) Do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+	if err := m.enter(); err != nil {
+		m.counts.add(m.label(r.Operation), err)
+		return nil, err
+	}
+	defer m.inFlight.Done()
+	res, err := m.do(ctx, r)
+	m.counts.add(m.label(r.Operation), err)
+	return res, err
+}
+
+// label is the operation if it is a known one, so that a caller's words never become counters.
+func (m *Module) label(o cpm.Operation) cpm.Operation {
+	if m.engine.Knows(o) {
+		return o
+	}
+	return ""
+}
+
+func (m *Module) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+	if !m.mandated[r.Operation] || !m.engine.Knows(r.Operation) {
+		return nil, fault.New(fault.Unsupported, "the adapter is not mandated to do this operation")
+	}
+	cost := operation.CostOf(m.protects[r.Operation], m.ring.algorithm(r.Keys), r.Size)
+	return m.workers.run(ctx, cost, func() (*cpm.Result, error) { return m.engine.Do(ctx, r) })
+}
+
+// enter counts a request in, unless the module is ending.
+func (m *Module) enter() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state != cpm.Active {
+		return fault.New(fault.Unavailable, "the adapter is %s; try again or ask the operator to start it", m.state)
+	}
+	m.inFlight.Add(1)
+	return nil
+}
+
+// Status tells state and counters.
+func (m *Module) Status(context.Context) (cpm.Status, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return cpm.Status{State: m.state, Counts: m.counts.all()}, nil
+}
+
+// Put takes a key in.
+func (m *Module) Put(_ context.Context, k cpm.Material) error {
+	m.ring.put(k)
+	return nil
+}
+
+// Drop forgets keys and overwrites their bytes.
+func (m *Module) Drop(_ context.Context, ids ...cpm.KeyID) error {
+	m.ring.drop(ids...)
+	return nil
+}
+
+// Shutdown declines what comes, completes what is accepted, forgets every key and ends Inactive. It returns early with
+// an error when ctx ends first; the keys are then still held by the operations in flight.
+func (m *Module) Shutdown(ctx context.Context) error {
+	m.become(cpm.ShuttingDown)
+	done := make(chan struct{})
+	go func() {
+		m.inFlight.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return fault.New(fault.Timeout, "the adapter still has requests in flight").Because(ctx.Err())
+	}
+	m.workers.close()
+	m.ring.dropAll()
+	m.become(cpm.Inactive)
+	return nil
+}
+
+func (m *Module) become(s cpm.State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state = s
+}

@@ -1,0 +1,98 @@
+package ssm
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/cpm/moduletest"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newModule(t *testing.T) *Module {
+	t.Helper()
+	m := New(Config{Mandated: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify}, HeavyWorkers: 2, Now: time.Now})
+	t.Cleanup(func() { _ = m.Shutdown(context.WithoutCancel(t.Context())) })
+	return m
+}
+
+func TestModule(t *testing.T) {
+	moduletest.Test(t, func(t *testing.T) cpm.Module { return newModule(t) })
+}
+
+func TestShutdownGivesUpAtItsDeadline(t *testing.T) {
+	m := newModule(t)
+	if err := m.enter(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.Shutdown(ctx); !errors.Is(err, fault.Timeout) {
+		t.Errorf("got %v", err)
+	}
+	m.inFlight.Done()
+}
+
+func TestLightWorkDoesNotWaitForHeavyWork(t *testing.T) {
+	w := newWorkers(1, 1)
+	defer w.close()
+	block, running := make(chan struct{}), make(chan struct{})
+	go func() {
+		_, _ = w.run(t.Context(), 1, func() (*cpm.Result, error) {
+			close(running)
+			<-block
+			return nil, nil
+		})
+	}()
+	<-running
+	if _, err := w.run(t.Context(), 0, func() (*cpm.Result, error) { return &cpm.Result{}, nil }); err != nil {
+		t.Error(err)
+	}
+	queued := make(chan error)
+	go func() {
+		_, err := w.run(t.Context(), 1, func() (*cpm.Result, error) { return nil, nil })
+		queued <- err
+	}()
+	for len(w.heavy) == 0 { // until it waits in the queue of one
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := w.run(t.Context(), 1, func() (*cpm.Result, error) { return nil, nil }); !errors.Is(err, fault.Busy) {
+		t.Errorf("a full queue answers %v", err)
+	}
+	close(block)
+	if err := <-queued; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAKeyThatCannotBeReadIsADeviceFault(t *testing.T) {
+	m := newModule(t)
+	k := moduletest.Key(t, "ES256", 1)
+	k.Public = []byte("nonsense")
+	if err := m.Put(t.Context(), k); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Do(t.Context(), moduletest.SignRequest(k.Ref, "{}")); !errors.Is(err, fault.Device) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheEncodedPrivateKeyIsOverwrittenAfterParsing(t *testing.T) {
+	m := newModule(t)
+	k := moduletest.Key(t, "ES256", 1)
+	if err := m.Put(t.Context(), k); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Do(t.Context(), moduletest.SignRequest(k.Ref, "{}")); err != nil {
+		t.Fatal(err)
+	}
+	if k.Private.Len() != 0 {
+		t.Error("the encoded key is still there")
+	}
+}
