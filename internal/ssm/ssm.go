@@ -18,7 +18,9 @@ type Config struct {
 	Mandated []cpm.Operation
 	// HeavyWorkers is how many RSA private operations run at once; 0 is one per processor.
 	HeavyWorkers int
-	// Queue is how many requests may wait for a worker of a class before Busy; 0 is 1,024.
+	// LightWorkers is how many other operations run at once; 0 is 64 per processor.
+	LightWorkers int
+	// Queue is how many requests may wait for a heavy worker before Busy; 0 is 1,024.
 	Queue int
 	// Now is the clock.
 	Now func() time.Time
@@ -46,7 +48,7 @@ var (
 
 // New makes an Active module.
 func New(c Config) *Module {
-	m := &Module{ring: newRing(), workers: newWorkers(c.HeavyWorkers, c.Queue), counts: newCounts(), state: cpm.Active}
+	m := &Module{ring: newRing(), workers: newWorkers(c), counts: newCounts(), state: cpm.Active}
 	m.engine = operation.New(m.ring, c.Now)
 	m.mandated = map[cpm.Operation]bool{}
 	for _, o := range c.Mandated {

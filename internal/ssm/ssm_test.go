@@ -40,7 +40,7 @@ func TestShutdownGivesUpAtItsDeadline(t *testing.T) {
 }
 
 func TestLightWorkDoesNotWaitForHeavyWork(t *testing.T) {
-	w := newWorkers(1, 1)
+	w := newWorkers(Config{HeavyWorkers: 1, Queue: 1})
 	defer w.close()
 	block, running := make(chan struct{}), make(chan struct{})
 	go func() {

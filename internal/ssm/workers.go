@@ -1,6 +1,7 @@
 package ssm
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"sync"
@@ -38,14 +39,12 @@ type outcome struct {
 	err    error
 }
 
-func newWorkers(heavy, queue int) *workers {
-	if heavy <= 0 {
-		heavy = runtime.NumCPU()
+func newWorkers(c Config) *workers {
+	heavy := cmp.Or(max(c.HeavyWorkers, 0), runtime.NumCPU())
+	light := cmp.Or(max(c.LightWorkers, 0), lightFactor*runtime.NumCPU())
+	w := &workers{
+		heavy: make(chan job, cmp.Or(max(c.Queue, 0), defaultQueue)), light: make(chan struct{}, light),
 	}
-	if queue <= 0 {
-		queue = defaultQueue
-	}
-	w := &workers{heavy: make(chan job, queue), light: make(chan struct{}, lightFactor*runtime.NumCPU())}
 	for range heavy {
 		w.done.Go(w.work)
 	}

@@ -1,0 +1,116 @@
+// Package config holds the bootstrap configuration of a CPM: what it must know before it can open its database. It is
+// one YAML file, CPM_* variables over it, and *_FILE variables that name a file with a secret. Everything else lives in
+// the database.
+//
+// Decoding is strict, and every problem is reported at once, with its path. The comments of the fields below are the
+// documentation: docs.go and docs/config.md are generated from them.
+package config
+
+import "time"
+
+// Config is the whole bootstrap configuration.
+type Config struct {
+	// Directory for everything the CPM writes by itself: the SQLite database, the root-key file and the administration
+	// socket, unless they are configured elsewhere. It must exist and belong to the user the CPM runs as.
+	DataDir  string   `yaml:"dataDir" env:"CPM_DATA_DIR"`
+	Database Database `yaml:"database"`
+	RootKey  RootKey  `yaml:"rootKey"`
+	Listen   Listen   `yaml:"listen"`
+	TLS      TLS      `yaml:"tls"`
+	Log      Log      `yaml:"log"`
+	Metrics  Metrics  `yaml:"metrics"`
+	Limits   Limits   `yaml:"limits"`
+	Workers  Workers  `yaml:"workers"`
+	// How long a shutdown waits for requests that were accepted before it. What is not answered by then is declined.
+	// Keep it below the time your process supervisor waits before it kills.
+	DrainTimeout   time.Duration  `yaml:"drainTimeout" env:"CPM_DRAIN_TIMEOUT"`
+	RiskAcceptance RiskAcceptance `yaml:"riskAcceptance"`
+
+	// Dev is set by `cpm dev` and by nothing else. TLS is then optional and every listener must be on loopback.
+	Dev bool `yaml:"-"`
+}
+
+// Database says where the configuration and the sealed keys are kept.
+type Database struct {
+	// Kind of database. This version has sqlite; postgres and mysql are reserved words for later versions.
+	Driver string `yaml:"driver" env:"CPM_DATABASE_DRIVER"`
+	// Where the database is: with sqlite the path of its file. It may hold a password and is never shown.
+	DSN Secret `yaml:"dsn" env:"CPM_DATABASE_DSN" default:"<dataDir>/cpm.db"`
+}
+
+// RootKey says where the key is that protects all keys at rest.
+type RootKey struct {
+	// File with the root key. It is refused when anybody but its owner may read it (mode wider than 0600). Without this
+	// file the keys in the database are lost: keep a copy apart from the database's backups.
+	File string `yaml:"file" env:"CPM_ROOT_KEY_FILE" default:"<dataDir>/root.key"`
+}
+
+// Listen has the addresses of the ports, as host:port; without a host the port is open on every interface.
+type Listen struct {
+	// Mojaloop port, HTTPS and JSON. An empty text in the file switches it off; one of the two Mojaloop ports is needed.
+	MojaloopHTTP string `yaml:"mojaloopHTTP" env:"CPM_LISTEN_MOJALOOP_HTTP"`
+	// Mojaloop port, gRPC. An empty text in the file switches it off.
+	MojaloopGRPC string `yaml:"mojaloopGRPC" env:"CPM_LISTEN_MOJALOOP_GRPC"`
+	// Port of the probes, the metrics and the health page, plain HTTP. It answers anybody who reaches it. An empty text
+	// in the file switches it off.
+	Probes string `yaml:"probes" env:"CPM_LISTEN_PROBES"`
+	// Path of the local socket the command line administers this CPM through, at most 103 bytes. Only the user the CPM
+	// runs as may open it.
+	Socket string `yaml:"socket" env:"CPM_LISTEN_SOCKET" default:"<dataDir>/cpm.sock"`
+}
+
+// TLS has the files of the Mojaloop ports. They are read again when they change.
+type TLS struct {
+	// Certificate chain of this CPM, PEM.
+	Cert string `yaml:"cert" env:"CPM_TLS_CERT"`
+	// Private key of that certificate, PEM.
+	Key string `yaml:"key" env:"CPM_TLS_KEY"`
+	// Authorities whose client certificates are accepted, PEM. A client without a certificate is refused.
+	ClientCA string `yaml:"clientCA" env:"CPM_TLS_CLIENT_CA"`
+}
+
+// Log says how the log on standard output looks.
+type Log struct {
+	// Least urgent level that is written: error, warn, audit, trace, info, perf, verbose, debug or silly.
+	Level string `yaml:"level" env:"CPM_LOG_LEVEL"`
+	// Form of a line: json is one JSON object a line, mojaloop is the console line of Mojaloop's own services.
+	Format string `yaml:"format" env:"CPM_LOG_FORMAT"`
+}
+
+// Metrics says what the metrics tell.
+type Metrics struct {
+	// Count operations for each FSP by itself (label fsp). With many participants this makes many time series.
+	FSPLabel bool `yaml:"fspLabel" env:"CPM_METRICS_FSP_LABEL"`
+}
+
+// Limits bound what one CPM takes on at a time.
+type Limits struct {
+	// Connections open at a time, for each Mojaloop port. More are accepted only when one ends.
+	Connections int `yaml:"connections" env:"CPM_LIMITS_CONNECTIONS"`
+	// Bytes of requests being worked on, in all; more are declined as busy. At least 33554432 (32 MiB), the largest batch.
+	BytesInFlight int64 `yaml:"bytesInFlight" env:"CPM_LIMITS_BYTES_IN_FLIGHT"`
+	// Longest time any request is worked on, whatever its route's timer says.
+	RequestTimeout time.Duration `yaml:"requestTimeout" env:"CPM_LIMITS_REQUEST_TIMEOUT"`
+}
+
+// Workers are the goroutines that do the cryptography of the software security module.
+type Workers struct {
+	// Workers for costly operations, such as an RSA signature. 0 chooses by the number of processors.
+	Heavy int `yaml:"heavy" env:"CPM_WORKERS_HEAVY"`
+	// Workers for cheap operations, such as a verification. 0 chooses by the number of processors.
+	Light int `yaml:"light" env:"CPM_WORKERS_LIGHT"`
+}
+
+// RiskAcceptance records who accepted to run without hardware security modules. A CPM without any hardware adapter does
+// not start without it; it is shown by `cpm status` and logged at every start.
+type RiskAcceptance struct {
+	// Name and role of the person who accepted the risk.
+	By string `yaml:"by" env:"CPM_RISK_ACCEPTANCE_BY"`
+	// Day of the acceptance, as year-month-day: 2026-01-31.
+	Date string `yaml:"date" env:"CPM_RISK_ACCEPTANCE_DATE"`
+	// What was accepted, and where the decision is filed, in one line.
+	Text string `yaml:"text" env:"CPM_RISK_ACCEPTANCE_TEXT"`
+}
+
+// Given says whether a risk acceptance is written down. Validate has checked that it is complete.
+func (r RiskAcceptance) Given() bool { return r != RiskAcceptance{} }

@@ -1,0 +1,31 @@
+// Code generated from config.go by go test ./internal/config -run Documentation -update. DO NOT EDIT.
+
+package config
+
+func docs() map[string]string {
+	return map[string]string{
+		"dataDir":               "Directory for everything the CPM writes by itself: the SQLite database, the root-key file and the administration socket, unless they are configured elsewhere. It must exist and belong to the user the CPM runs as.",
+		"database.driver":       "Kind of database. This version has sqlite; postgres and mysql are reserved words for later versions.",
+		"database.dsn":          "Where the database is: with sqlite the path of its file. It may hold a password and is never shown.",
+		"rootKey.file":          "File with the root key. It is refused when anybody but its owner may read it (mode wider than 0600). Without this file the keys in the database are lost: keep a copy apart from the database's backups.",
+		"listen.mojaloopHTTP":   "Mojaloop port, HTTPS and JSON. An empty text in the file switches it off; one of the two Mojaloop ports is needed.",
+		"listen.mojaloopGRPC":   "Mojaloop port, gRPC. An empty text in the file switches it off.",
+		"listen.probes":         "Port of the probes, the metrics and the health page, plain HTTP. It answers anybody who reaches it. An empty text in the file switches it off.",
+		"listen.socket":         "Path of the local socket the command line administers this CPM through, at most 103 bytes. Only the user the CPM runs as may open it.",
+		"tls.cert":              "Certificate chain of this CPM, PEM.",
+		"tls.key":               "Private key of that certificate, PEM.",
+		"tls.clientCA":          "Authorities whose client certificates are accepted, PEM. A client without a certificate is refused.",
+		"log.level":             "Least urgent level that is written: error, warn, audit, trace, info, perf, verbose, debug or silly.",
+		"log.format":            "Form of a line: json is one JSON object a line, mojaloop is the console line of Mojaloop's own services.",
+		"metrics.fspLabel":      "Count operations for each FSP by itself (label fsp). With many participants this makes many time series.",
+		"limits.connections":    "Connections open at a time, for each Mojaloop port. More are accepted only when one ends.",
+		"limits.bytesInFlight":  "Bytes of requests being worked on, in all; more are declined as busy. At least 33554432 (32 MiB), the largest batch.",
+		"limits.requestTimeout": "Longest time any request is worked on, whatever its route's timer says.",
+		"workers.heavy":         "Workers for costly operations, such as an RSA signature. 0 chooses by the number of processors.",
+		"workers.light":         "Workers for cheap operations, such as a verification. 0 chooses by the number of processors.",
+		"drainTimeout":          "How long a shutdown waits for requests that were accepted before it. What is not answered by then is declined. Keep it below the time your process supervisor waits before it kills.",
+		"riskAcceptance.by":     "Name and role of the person who accepted the risk.",
+		"riskAcceptance.date":   "Day of the acceptance, as year-month-day: 2026-01-31.",
+		"riskAcceptance.text":   "What was accepted, and where the decision is filed, in one line.",
+	}
+}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestDevelopmentNeedsNoTLSAndStaysOnLoopback(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	c.Dev, c.DataDir = true, "cpm-dev"
+	c.Listen = Listen{MojaloopHTTP: "127.0.0.1:7800", MojaloopGRPC: "[::1]:7801", Probes: "localhost:0"}
+	c.Complete()
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	c.Listen.MojaloopHTTP, c.Listen.MojaloopGRPC, c.Listen.Probes = ":7800", "10.0.0.1:7801", "cpm.example:7830"
+	got := lines(t, c.Validate())
+	if len(got) != 3 || strings.Count(strings.Join(got, "\n"), "not on loopback") != 3 {
+		t.Errorf("got %q", got)
+	}
+	c.Listen = Listen{MojaloopHTTP: "127.0.0.1:7800", Socket: "s"}
+	c.TLS.Cert = "half"
+	if got := lines(t, c.Validate()); len(got) != 2 {
+		t.Errorf("half a TLS configuration: got %q", got)
+	}
+}
+
+func TestACompletedDefaultLacksOnlyTLS(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	if got := lines(t, c.Validate()); len(got) != 6 {
+		t.Errorf("before Complete: got %q", got)
+	}
+	c.Complete()
+	got := lines(t, c.Validate())
+	if len(got) != 3 || strings.Count(strings.Join(got, "\n"), "tls.") != 3 {
+		t.Errorf("got %q", got)
+	}
+	c.TLS = TLS{Cert: "c", Key: "k\x1b", ClientCA: "a"}
+	if got := lines(t, c.Validate()); len(got) != 1 || !strings.HasPrefix(got[0], "tls.key: holds a control character") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestPortsCollideOnlyWhereTheyMeet(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		http, probes string
+		collide      bool
+	}{
+		{":1", "127.0.0.1:1", true},
+		{"0.0.0.0:1", "127.0.0.1:1", true},
+		{"127.0.0.1:1", "[::]:1", true},
+		{"127.0.0.1:1", "127.0.0.1:1", true},
+		{"127.0.0.1:1", "127.0.0.2:1", false},
+		{"127.0.0.1:1", "127.0.0.1:2", false},
+		{":0", ":0", false},
+	} {
+		c := Default()
+		c.TLS = TLS{"c", "k", "a"}
+		c.Listen = Listen{MojaloopHTTP: test.http, Probes: test.probes}
+		c.Complete()
+		if err := c.Validate(); (err != nil) != test.collide {
+			t.Errorf("%s and %s: got %v", test.http, test.probes, err)
+		}
+	}
+}
+
+func TestTheRiskTextIsBounded(t *testing.T) {
+	t.Parallel()
+	var v validator
+	v.risk(RiskAcceptance{By: long(1001), Date: "2026-01-31", Text: "t"})
+	if len(v.found) != 1 || v.found[0].path != "riskAcceptance.by" {
+		t.Errorf("got %v", v.found)
+	}
+}

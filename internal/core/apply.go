@@ -1,0 +1,207 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
+	"github.com/mojaloop/cpm/internal/secret"
+	"github.com/mojaloop/cpm/internal/store"
+)
+
+// Change is one administrative act as a value, so that it can be recorded, approved now and done later.
+type Change struct {
+	// Action is a name of the table below, for example "fsp.suspend".
+	Action string
+	// Target is what the action is about: an FSP, an adapter, a key as FSP/name; empty for "config.apply".
+	Target string
+	// Document has the action's own members, as JSON without secrets.
+	Document []byte
+	// Secret is a private key on its way in. It is never recorded.
+	Secret secret.Bytes
+	// ExpectRevision declines the change if the configuration is at another revision; 0 accepts any.
+	ExpectRevision int64
+	RequestID      string
+}
+
+// Receipt is the answer to a change.
+type Receipt struct {
+	Revision int64
+	// Detail says what came of it, for example the key's version, as JSON.
+	Detail any
+}
+
+// act is what an action does inside the transaction.
+type act func(ctx context.Context, w *work) error
+
+// work is a change being done.
+type work struct {
+	core   *Core
+	tx     *store.Tx
+	change Change
+	actor  string
+	now    time.Time
+	before *Snapshot
+	detail any
+}
+
+// actions is the table of everything that can be changed.
+func actions() map[string]act {
+	return map[string]act{
+		"config.apply": applyConfig,
+		"fsp.add":      addFSP,
+		"fsp.set":      setFSP,
+		"fsp.suspend":  suspendFSP,
+		"fsp.resume":   resumeFSP,
+		"key.add":      addKey,
+		"key.delete":   deleteKey,
+	}
+}
+
+// Actions lists the names of the actions.
+func Actions() []string {
+	var names []string
+	for name := range actions() {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Apply makes one change, and nothing is changed in any other way: who may, then one transaction with its record, then
+// the rows it touched are read again and checked, then the snapshot is swapped, then adapters follow. A fault found
+// before the swap leaves everything as it was.
+func (c *Core) Apply(ctx context.Context, p cpm.Principal, change Change) (Receipt, error) {
+	defer change.Secret.Destroy()
+	receipt, err := c.apply(ctx, p, change)
+	c.recordChange(ctx, p, change, receipt, err)
+	if err != nil {
+		return Receipt{}, fault.From(err)
+	}
+	return receipt, nil
+}
+
+func (c *Core) apply(ctx context.Context, p cpm.Principal, change Change) (Receipt, error) {
+	do, known := actions()[change.Action]
+	if !known {
+		return Receipt{}, fault.New(fault.Invalid, "the action is not known")
+	}
+	if s := c.State(); s == cpm.ShuttingDown || s == cpm.Inactive {
+		return Receipt{}, fault.New(fault.Unavailable, "the CPM is shutting down; no changes are accepted")
+	}
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	before := c.snapshot.Load()
+	if err := before.Rules.AllowChange(p); err != nil {
+		return Receipt{}, err
+	}
+	w := &work{core: c, change: change, actor: p.String(), now: c.config.Now(), before: before}
+	commit, err := c.config.Store.Change(ctx, w.entry(), func(tx *store.Tx) error {
+		w.tx = tx
+		return do(ctx, w)
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	next, err := c.follow(ctx, before, commit.Touched)
+	if err != nil {
+		return Receipt{}, fault.New(fault.OutcomeUnknown, "the change is stored, but this CPM could not follow it; restart it").Because(err)
+	}
+	return Receipt{next.Revision, w.detail}, nil
+}
+
+// entry is the record of the change. A whole configuration is compared with the snapshot, so the store must be at its
+// revision.
+func (w *work) entry() store.Entry {
+	if w.change.Action == "config.apply" && w.change.ExpectRevision == 0 {
+		w.change.ExpectRevision = w.before.Revision
+	}
+	return store.Entry{
+		Action: w.change.Action, Target: w.change.Target, Actor: w.actor, RequestID: w.change.RequestID, At: w.now,
+		Record: w.change.Document, ExpectRevision: w.change.ExpectRevision,
+	}
+}
+
+// follow makes memory agree with the rows as committed.
+func (c *Core) follow(ctx context.Context, before *Snapshot, touched []store.Ref) (*Snapshot, error) {
+	fresh, gone, err := c.config.Store.Reload(ctx, touched)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.config.Ring.Load(fresh.KEKs); err != nil {
+		return nil, err
+	}
+	next, err := before.patched(fresh, gone)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.startAdapters(ctx, next, before); err != nil {
+		return nil, err
+	}
+	c.snapshot.Store(next)
+	c.retire(ctx, before, next)
+	return next, c.dropUnusable(ctx, next, fresh)
+}
+
+// retire ends the adapters that next no longer has.
+func (c *Core) retire(ctx context.Context, before, next *Snapshot) {
+	for name, a := range before.adapters {
+		if next.adapters[name] != a {
+			a.shutdown(ctx, c.log)
+		}
+	}
+}
+
+// dropUnusable takes keys out of the adapters that no request may use any more.
+func (c *Core) dropUnusable(ctx context.Context, next *Snapshot, fresh *store.State) error {
+	var ids []cpm.KeyID
+	for _, v := range next.Keys.Unusable(fresh.Series, fresh.Objects, c.config.Now()) {
+		ids = append(ids, v.Ref.ID)
+	}
+	var problems []error
+	for _, a := range next.adapters {
+		problems = append(problems, a.drop(ctx, ids))
+	}
+	return errors.Join(problems...)
+}
+
+func (c *Core) recordChange(ctx context.Context, p cpm.Principal, change Change, r Receipt, err error) {
+	attrs := []slog.Attr{
+		obs.Event("change." + outcome(err)), obs.RequestID(change.RequestID), slog.String("action", change.Action),
+		slog.String("target", change.Target), slog.String("actor", p.String()), slog.Int64("revision", r.Revision),
+	}
+	if err != nil {
+		c.log.LogAttrs(ctx, slog.LevelWarn, "change declined", append(attrs, obs.Err(err))...)
+		return
+	}
+	c.log.LogAttrs(ctx, obs.LevelAudit, "change made", attrs...)
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return "declined"
+	}
+	return "made"
+}
+
+// read decodes the change's document strictly into v.
+func (w *work) read(v any) error {
+	if len(w.change.Document) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(w.change.Document))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fault.New(fault.Invalid, "the document of the change cannot be read").Because(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fault.New(fault.Invalid, "the document of the change has more than one value")
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/route"
+	"github.com/mojaloop/cpm/internal/store"
+)
+
+// Document is a configuration to be applied: each part that is given replaces that part of the stored configuration; a
+// part that is absent stays. FSPs are added or changed, never removed: suspend one to cut it off.
+type Document struct {
+	Settings map[string]json.RawMessage `json:"settings,omitempty"`
+	FSPs     []FSPEntry                 `json:"fsps,omitempty"`
+	Adapters []AdapterEntry             `json:"adapters,omitempty"`
+	Routes   []RouteEntry               `json:"routes,omitempty"`
+	Grants   []GrantEntry               `json:"grants,omitempty"`
+}
+
+// FSPEntry is one FSP of a Document.
+type FSPEntry struct {
+	Name   string `json:"name"`
+	Policy Policy `json:"policy,omitzero"`
+}
+
+// AdapterEntry is one adapter of a Document.
+type AdapterEntry struct {
+	Name       string          `json:"name"`
+	Type       string          `json:"type,omitempty"`   // default security
+	Kind       string          `json:"kind"`             // ssm
+	Launch     string          `json:"launch,omitempty"` // default inproc
+	Disabled   bool            `json:"disabled,omitempty"`
+	Operations []cpm.Operation `json:"operations"`
+	Settings   json.RawMessage `json:"settings,omitempty"`
+}
+
+// RouteEntry is one rule of a Document.
+type RouteEntry struct {
+	FSP       string   `json:"fsp"`       // or *
+	Operation string   `json:"operation"` // or *
+	Adapter   string   `json:"adapter"`
+	Disabled  bool     `json:"disabled,omitempty"`
+	Timeout   Duration `json:"timeout,omitempty"`
+}
+
+// GrantEntry is one grant of a Document for several operations.
+type GrantEntry struct {
+	Principal  string   `json:"principal"`
+	FSP        string   `json:"fsp"`        // or *
+	Operations []string `json:"operations"` // or *
+}
+
+// applyConfig stores a Document in one transaction. The whole is validated before the commit.
+func applyConfig(_ context.Context, w *work) error {
+	var d Document
+	if err := w.read(&d); err != nil {
+		return err
+	}
+	rows := w.rows(d)
+	next := &Snapshot{Keys: w.before.Keys, rows: w.before.rows.clone()}
+	next.rows.replace(d, rows)
+	if err := next.derive(); err != nil {
+		return err
+	}
+	if next.enabledAdapters() == 0 {
+		return fault.New(fault.Invalid, "at least one enabled security adapter is needed")
+	}
+	return w.write(next.rows)
+}
+
+// rows turns the document into table rows, stamped as new.
+func (w *work) rows(d Document) *store.State {
+	at, by := store.Micros(w.now), w.actor
+	s := &store.State{}
+	for name, value := range d.Settings {
+		s.Settings = append(s.Settings, store.Setting{Name: name, Value: value})
+	}
+	for _, f := range d.FSPs {
+		s.FSPs = append(s.FSPs, w.fspRow(f))
+	}
+	for _, a := range d.Adapters {
+		s.Adapters = append(s.Adapters, adapterRow(a, at, by))
+	}
+	for _, r := range d.Routes {
+		s.Routes = append(s.Routes, store.Route{
+			Space: r.FSP, Operation: r.Operation, Adapter: r.Adapter, Enabled: !r.Disabled,
+			Timeout: int64(r.Timeout) / 1000, CreatedAt: at, UpdatedAt: at, CreatedBy: by, UpdatedBy: by,
+		})
+	}
+	for _, g := range d.Grants {
+		for _, o := range g.Operations {
+			s.Grants = append(s.Grants, store.Grant{
+				Principal: g.Principal, Space: g.FSP, Operation: o, CreatedAt: at, UpdatedAt: at, CreatedBy: by, UpdatedBy: by,
+			})
+		}
+	}
+	return s
+}
+
+// fspRow keeps the state of an FSP that is there.
+func (w *work) fspRow(f FSPEntry) store.FSP {
+	row, there := w.before.rows.fsps[f.Name]
+	if !there {
+		row = store.FSP{Name: f.Name, State: fspActive, CreatedAt: store.Micros(w.now), CreatedBy: w.actor}
+	}
+	row.Policy, _ = json.Marshal(f.Policy)
+	row.UpdatedAt, row.UpdatedBy = store.Micros(w.now), w.actor
+	return row
+}
+
+func adapterRow(a AdapterEntry, at int64, by string) store.Adapter {
+	if a.Type == "" {
+		a.Type = route.TypeSecurity
+	}
+	if a.Launch == "" {
+		a.Launch = route.LaunchInProcess
+	}
+	operations, _ := json.Marshal(a.Operations)
+	return store.Adapter{
+		Name: a.Name, Type: a.Type, Kind: a.Kind, Launch: a.Launch, Enabled: !a.Disabled, Operations: operations,
+		Settings: a.Settings, CreatedAt: at, UpdatedAt: at, CreatedBy: by, UpdatedBy: by,
+	}
+}
+
+// replace puts the parts the document has in place of the stored ones. Settings and FSPs are only added to.
+func (t tables) replace(d Document, rows *store.State) {
+	if d.Adapters != nil {
+		clear(t.adapters)
+	}
+	if d.Routes != nil {
+		clear(t.routes)
+	}
+	if d.Grants != nil {
+		clear(t.grants)
+	}
+	t.put(rows)
+}
+
+func (s *Snapshot) enabledAdapters() int {
+	n := 0
+	for _, a := range s.Routes.Adapters() {
+		if a.Enabled && !a.Stopped {
+			n++
+		}
+	}
+	return n
+}
+
+// write stores the difference between the tables as they are and as they shall be.
+func (w *work) write(next tables) error {
+	old := w.before.rows
+	return firstError(
+		func() error {
+			return write(w.tx, old.adapters, next.adapters, func(r *store.Adapter) store.Row { return r },
+				func(r *store.Adapter) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
+		},
+		func() error {
+			return write(w.tx, old.routes, next.routes, func(r *store.Route) store.Row { return r },
+				func(r *store.Route) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
+		},
+		func() error {
+			return write(w.tx, old.grants, next.grants, func(r *store.Grant) store.Row { return r },
+				func(r *store.Grant) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
+		},
+		func() error {
+			return write(w.tx, old.fsps, next.fsps, func(r *store.FSP) store.Row { return r },
+				func(r *store.FSP) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
+		},
+		func() error {
+			return write(w.tx, old.settings, next.settings, func(r *store.Setting) store.Row { return r }, nil)
+		},
+	)
+}
+
+func firstError(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/keys"
+	"github.com/mojaloop/cpm/internal/obs"
+	"github.com/mojaloop/cpm/internal/route"
+)
+
+// hop is what each room keeps of the deadline, so that the inner one can still say why.
+const hop = 5 * time.Millisecond
+
+// trip is one request on its way: what was found out about it so far.
+type trip struct {
+	request  *cpm.Request
+	row      cpm.Row
+	snapshot *Snapshot
+	rule     route.Rule
+	adapter  *adapter
+	versions []*keys.Version
+	module   time.Duration
+}
+
+// Process performs one request and answers it exactly once (specification, "Message Encryption/Decryption", steps 1 to
+// 11). The request's Keys and Policy are filled in. An error is always a fault.
+func (c *Core) Process(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+	t := &trip{request: r}
+	if err := c.enter(); err != nil {
+		return nil, c.declined(ctx, t, err)
+	}
+	defer c.inFlight.Done()
+	if err := c.resolve(t); err != nil {
+		return nil, c.declined(ctx, t, err)
+	}
+	if !c.bytes.take(int64(r.Size)) {
+		return nil, c.declined(ctx, t, fault.New(fault.Busy, "too many bytes are being processed; try again shortly").After(time.Second))
+	}
+	defer c.bytes.give(int64(r.Size))
+	ctx, cancel := context.WithDeadline(ctx, r.Arrival.Add(c.timer(t.rule)))
+	defer cancel()
+	result, err := c.perform(ctx, t)
+	if err != nil {
+		return nil, c.declined(ctx, t, err)
+	}
+	c.answered(t, result)
+	return result, nil
+}
+
+// timer is how long a request of the route may take.
+func (c *Core) timer(r route.Rule) time.Duration {
+	if c.config.RequestTimeout > 0 {
+		return min(r.Timeout, c.config.RequestTimeout)
+	}
+	return r.Timeout
+}
+
+// resolve finds adapter and keys for the request, or the reason to decline it.
+func (c *Core) resolve(t *trip) error {
+	r := t.request
+	row, known := c.rows[r.Operation]
+	if !known || !r.FSP.Valid() {
+		return fault.New(fault.Invalid, "the request names no FSP or no known operation")
+	}
+	t.row, t.snapshot = row, c.snapshot.Load()
+	if err := t.snapshot.Rules.Allow(r.Caller, r.FSP, r.Operation); err != nil {
+		return err
+	}
+	fsp, err := t.snapshot.active(r.FSP)
+	if err != nil {
+		return err
+	}
+	if err := t.route(); err != nil {
+		return err
+	}
+	r.Policy = fsp.Signature
+	return t.selectKeys(c.config.Now())
+}
+
+// route finds the adapter and checks that it is able.
+func (t *trip) route() error {
+	rule, ok := t.snapshot.Routes.Lookup(t.request.FSP, t.request.Operation)
+	if !ok {
+		return fault.New(fault.NotRouted, "no route for the FSP and operation; add one with: cpm apply -f")
+	}
+	if !rule.Enabled {
+		return fault.New(fault.NotRouted, "the route for the FSP and operation is disabled")
+	}
+	t.rule = rule
+	a, ok := t.snapshot.adapters[rule.Adapter]
+	if !ok {
+		return fault.New(fault.Unavailable, "the adapter of this route is not Active")
+	}
+	t.adapter = a
+	if t.row.HardwareOnly && !a.config.Hardware() {
+		return fault.New(fault.Unsupported, "this operation runs in hardware only, and the route leads to software")
+	}
+	return a.able()
+}
+
+// selectKeys resolves what the request asks for to references of this instant.
+func (t *trip) selectKeys(now time.Time) error {
+	wish := keys.Wish{
+		FSP: t.request.FSP, Use: t.row.Use, Protect: t.row.Protect, Overlap: t.snapshot.Settings.Overlap,
+	}
+	if s, ok := t.request.Payload.Message.(interface{ GetKey() *cpmv1.KeySelector }); ok {
+		wish.Key = s.GetKey()
+	}
+	var err error
+	t.versions, t.request.Unusable, err = t.snapshot.Keys.Select(wish, now)
+	if err != nil {
+		return err
+	}
+	t.request.Keys = make([]cpm.KeyRef, len(t.versions))
+	for i, v := range t.versions {
+		t.request.Keys[i] = v.Ref
+	}
+	return nil
+}
+
+// perform has the adapter do the operation. A key the adapter turns out not to hold is put once more.
+func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
+	began := time.Now()
+	result, err := c.attempt(ctx, t)
+	if err != nil && errors.Is(err, cpm.ErrKeyNotHeld) {
+		t.adapter.forget(t.versions)
+		result, err = c.attempt(ctx, t)
+	}
+	t.module = time.Since(began)
+	if err != nil {
+		return nil, err
+	}
+	return c.refuseReplay(t, result), nil
+}
+
+func (c *Core) attempt(ctx context.Context, t *trip) (*cpm.Result, error) {
+	if err := t.adapter.hold(ctx, c.manager, t.versions); err != nil {
+		return nil, err
+	}
+	return c.call(ctx, t)
+}
+
+// answered counts a request that got its result.
+func (c *Core) answered(t *trip, result *cpm.Result) {
+	c.counters.of(t).success.Add(1)
+	o := Observation{Operation: t.request.Operation, Adapter: t.rule.Adapter, Module: t.module, Total: time.Since(t.request.Arrival)}
+	if v, ok := result.Payload.Message.(*cpmv1.JwsVerifyResponse); ok && !v.GetValid() {
+		o.Refused = v.GetReason()
+	}
+	c.config.Observe(o)
+}
+
+// declined counts and logs a request that got none. The log has the cause, the caller only the public text.
+func (c *Core) declined(ctx context.Context, t *trip, err error) error {
+	c.counters.of(t).failed.Add(1)
+	e := fault.From(err)
+	c.log.LogAttrs(ctx, level(e.Kind), "request declined", obs.Event("request.declined"), obs.RequestID(t.request.ID),
+		obs.FSP(t.fspLabel()), obs.Operation(t.operationLabel()), obs.Adapter(t.rule.Adapter), obs.Kind(e.Kind), obs.Err(e))
+	return e
+}
+
+// level is Error for what an operator must mend and Warn for what a caller did.
+func level(k fault.Kind) slog.Level {
+	switch k {
+	case fault.Internal, fault.Device, fault.OutcomeUnknown, fault.AuditUnavailable:
+		return slog.LevelError
+	default:
+		return slog.LevelWarn
+	}
+}
+
+// fspLabel is the FSP if it is a known one: unknown names never become labels, nor fill the log with a caller's text.
+func (t *trip) fspLabel() string {
+	if t.snapshot == nil {
+		return ""
+	}
+	if _, known := t.snapshot.FSPs[t.request.FSP]; !known {
+		return ""
+	}
+	return string(t.request.FSP)
+}
+
+func (t *trip) operationLabel() string { return string(t.row.Operation) }

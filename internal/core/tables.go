@@ -1,0 +1,114 @@
+package core
+
+import (
+	"maps"
+	"reflect"
+
+	"github.com/mojaloop/cpm/internal/access"
+	"github.com/mojaloop/cpm/internal/store"
+)
+
+// tables are the rows the small parts of a snapshot are built from; a change replaces single rows and builds them again.
+type tables struct {
+	adapters map[string]store.Adapter
+	routes   map[[2]string]store.Route
+	grants   map[access.Grant]store.Grant
+	fsps     map[string]store.FSP
+	settings map[string]store.Setting
+}
+
+func newTables() tables {
+	return tables{
+		adapters: map[string]store.Adapter{}, routes: map[[2]string]store.Route{}, grants: map[access.Grant]store.Grant{},
+		fsps: map[string]store.FSP{}, settings: map[string]store.Setting{},
+	}
+}
+
+// clone copies the tables so that the present snapshot stays as it is.
+func (t tables) clone() tables {
+	return tables{maps.Clone(t.adapters), maps.Clone(t.routes), maps.Clone(t.grants), maps.Clone(t.fsps), maps.Clone(t.settings)}
+}
+
+// put adds or replaces the rows of s.
+func (t tables) put(s *store.State) {
+	for _, r := range s.Adapters {
+		t.adapters[r.Name] = r
+	}
+	for _, r := range s.Routes {
+		t.routes[[2]string{r.Space, r.Operation}] = r
+	}
+	for _, r := range s.Grants {
+		t.grants[access.Grant{Principal: r.Principal, Space: r.Space, Operation: r.Operation}] = r
+	}
+	for _, r := range s.FSPs {
+		t.fsps[r.Name] = r
+	}
+	for _, r := range s.Settings {
+		t.settings[r.Name] = r
+	}
+}
+
+// remove takes out the rows that are gone.
+func (t tables) remove(gone []store.Ref) {
+	for _, ref := range gone {
+		row, err := ref.Row()
+		if err != nil {
+			continue // a table this program has no part of
+		}
+		switch row := row.(type) {
+		case *store.Adapter:
+			delete(t.adapters, row.Name)
+		case *store.Route:
+			delete(t.routes, [2]string{row.Space, row.Operation})
+		case *store.Grant:
+			delete(t.grants, access.Grant{Principal: row.Principal, Space: row.Space, Operation: row.Operation})
+		case *store.FSP:
+			delete(t.fsps, row.Name)
+		case *store.Setting:
+			delete(t.settings, row.Name)
+		}
+	}
+}
+
+// dates are where a row keeps who made it and who changed it, and when.
+type dates struct {
+	createdAt, updatedAt *int64
+	createdBy, updatedBy *string
+}
+
+// write stores how next differs from old. A row that says the same as before keeps its dates and is not written.
+func write[K comparable, T any](tx *store.Tx, old, next map[K]T, row func(*T) store.Row, where func(*T) dates) error {
+	for k, n := range next {
+		if o, there := old[k]; there && unchanged(&o, &n, where) {
+			continue
+		}
+		if err := tx.Put(row(&n)); err != nil {
+			return err
+		}
+	}
+	for k, o := range old {
+		if _, stays := next[k]; stays {
+			continue
+		}
+		if err := tx.Delete(row(&o)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unchanged says whether n differs from o by its dates alone; if not, n gets o's dates of creation.
+func unchanged[T any](o, n *T, where func(*T) dates) bool {
+	if where == nil {
+		return reflect.DeepEqual(*o, *n)
+	}
+	was, is := where(o), where(n)
+	*is.createdAt, *is.createdBy = *was.createdAt, *was.createdBy
+	at, by := *is.updatedAt, *is.updatedBy
+	*is.updatedAt, *is.updatedBy = *was.updatedAt, *was.updatedBy
+	if reflect.DeepEqual(*o, *n) {
+		return true
+	}
+	*is.updatedAt, *is.updatedBy = at, by
+	return false
+}

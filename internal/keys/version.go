@@ -1,0 +1,88 @@
+// Package keys is the key manager: series of versions, their life (NIST SP 800-57 part 1, section 7), which version a
+// request may use now, and how new ones come in. It holds metadata and sealed blobs; clear bytes pass through it only on
+// their way to a module.
+package keys
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/store"
+)
+
+// The states of a key version (NIST SP 800-57 part 1, section 7; KMIP 1.4, section 9.1.3.2.18).
+const (
+	PreActive            = "PreActive"
+	Active               = "Active"
+	Suspended            = "Suspended"
+	Deactivated          = "Deactivated"
+	Compromised          = "Compromised"
+	Destroyed            = "Destroyed"
+	DestroyedCompromised = "DestroyedCompromised"
+)
+
+// The kinds of key object.
+const (
+	KindPublic  = "public"
+	KindPrivate = "private"
+)
+
+// Version is one immutable version of a key with its mutable record as of one revision. Do not change it.
+type Version struct {
+	Ref cpm.KeyRef
+	// Space is the FSP the key belongs to.
+	Space string
+	Use   cpm.KeyUse
+	// Row is the stored record; its sealed part can be opened only by the Manager.
+	Row store.Object
+	// Current says that no later version has taken its place in the series.
+	Current bool
+	// Deleted is the mark on the series.
+	Deleted bool
+	// SeriesCreated is when the first version came in.
+	SeriesCreated int64
+}
+
+// Private says whether the CPM holds the private half.
+func (v *Version) Private() bool { return v.Row.Kind == KindPrivate }
+
+// State is the effective state: the stored one and the dates, judged at an instant.
+func (v *Version) State(now time.Time) string {
+	at := store.Micros(now)
+	switch {
+	case v.Row.State != PreActive && v.Row.State != Active:
+		return v.Row.State
+	case v.Row.NotAfter != 0 && at >= v.Row.NotAfter:
+		return Deactivated
+	case v.Row.NotBefore != 0 && at < v.Row.NotBefore:
+		return PreActive
+	}
+	return Active
+}
+
+// mayProtect says whether new signatures may be made with the version.
+func (v *Version) mayProtect(now time.Time) bool {
+	return v.Private() && !v.Deleted && v.State(now) == Active && !v.superseded(now, 0)
+}
+
+// mayProcess says whether signatures may be verified with the version: a superseded one still for the overlap.
+func (v *Version) mayProcess(now time.Time, overlap time.Duration) bool {
+	return !v.Deleted && v.State(now) == Active && !v.superseded(now, overlap)
+}
+
+func (v *Version) superseded(now time.Time, overlap time.Duration) bool {
+	return v.Row.SupersededAt != 0 && store.Micros(now) >= v.Row.SupersededAt+overlap.Microseconds()
+}
+
+// String is the key's name and version.
+func (v *Version) String() string { return fmt.Sprintf("%s/%d", v.Ref.Name, v.Ref.Version) }
+
+// backupTime is how a backup's name writes the date-time.
+const backupTime = "20060102T150405.000000Z"
+
+// Backup is the name a superseded version goes by: name, version and when it was superseded, so that two backups of one
+// second differ.
+func (v *Version) Backup() string {
+	return fmt.Sprintf("%s_v%d_%s", v.Ref.Name, v.Ref.Version, store.Time(v.Row.SupersededAt).Format(backupTime))
+}

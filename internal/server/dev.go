@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/config"
+	"github.com/mojaloop/cpm/internal/core"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/keys"
+	"github.com/mojaloop/cpm/internal/obs"
+	"github.com/mojaloop/cpm/internal/route"
+)
+
+// DevOptions are what `cpm dev` is told.
+type DevOptions struct {
+	DataDir string
+	// PortBase is the JSON port; gRPC is the next one, probes and metrics 30 further.
+	PortBase int
+	Version  string
+	// Out takes the tour, Log the log.
+	Out, Log io.Writer
+}
+
+// The FSPs of `cpm dev`.
+const (
+	devPayer = "payerfsp"
+	devPayee = "payeefsp"
+	devHub   = "Hub"
+)
+
+// Dev runs a whole CPM for trying out: one process, SQLite and an authority of its own in DataDir, demo FSPs with keys,
+// loopback only, plain HTTP beside TLS. When it is Active it shows the main job on Out.
+func Dev(ctx context.Context, o DevOptions) error {
+	c, err := devConfig(o)
+	if err != nil {
+		return err
+	}
+	if err := devFiles(c); err != nil {
+		return err
+	}
+	if err := offline(ctx, c, seed); err != nil {
+		return err
+	}
+	shown := make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err = Run(ctx, c, Options{Version: o.Version, Out: o.Log, Ready: func(a Addresses) {
+		go func() {
+			err := tour(ctx, o.Out, c, a)
+			if err != nil {
+				cancel()
+			}
+			shown <- err
+		}()
+	}})
+	select {
+	case tourError := <-shown:
+		return errors.Join(tourError, err)
+	default:
+		return err
+	}
+}
+
+func devConfig(o DevOptions) (*config.Config, error) {
+	dir, err := filepath.Abs(o.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	pki := filepath.Join(dir, "pki")
+	c := config.Default()
+	c.DataDir, c.Dev = dir, true
+	c.Listen.MojaloopHTTP = fmt.Sprintf("127.0.0.1:%d", o.PortBase)
+	c.Listen.MojaloopGRPC = fmt.Sprintf("127.0.0.1:%d", o.PortBase+1)
+	c.Listen.Probes = fmt.Sprintf("127.0.0.1:%d", o.PortBase+30)
+	c.TLS = config.TLS{
+		Cert: filepath.Join(pki, "server.pem"), Key: filepath.Join(pki, "server.key"), ClientCA: filepath.Join(pki, "ca.pem"),
+	}
+	c.DrainTimeout = 5 * time.Second
+	c.Metrics.FSPLabel = true
+	c.Complete()
+	return &c, c.Validate()
+}
+
+// seed gives a new database the demo configuration and keys. What is there already stays.
+func seed(ctx context.Context, c *core.Core) error {
+	if len(c.FSPs()) > 0 {
+		return nil
+	}
+	document, err := json.Marshal(devDocument())
+	if err != nil {
+		return err
+	}
+	if err := devChange(ctx, c, "config.apply", "", document); err != nil {
+		return err
+	}
+	for _, k := range []keys.Addition{
+		{FSP: devPayer, Name: "jws", Use: cpm.UseSignature, Generate: "RS256"},
+		{FSP: devPayer, Name: "jws-ec", Use: cpm.UseSignature, Generate: "ES256"},
+		{FSP: devPayee, Name: "jws", Use: cpm.UseSignature, Generate: "RS256"},
+		{FSP: devHub, Name: "jws", Use: cpm.UseSignature, Generate: "RS256"},
+	} {
+		document, err := json.Marshal(k)
+		if err != nil {
+			return err
+		}
+		if err := devChange(ctx, c, "key.add", string(k.FSP)+"/"+k.Name, document); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func devChange(ctx context.Context, c *core.Core, action, target string, document []byte) error {
+	_, err := c.Apply(ctx, cpm.Principal{Kind: cpm.PrincipalSystem, Name: "dev"}, core.Change{
+		Action: action, Target: target, Document: document, RequestID: obs.NewRequestID(),
+	})
+	return err
+}
+
+// devDocument routes everything to one software adapter and lets the local caller do everything for the demo FSPs.
+func devDocument() core.Document {
+	operations := []cpm.Operation{cpm.JWSSign, cpm.JWSVerify}
+	d := core.Document{
+		Settings: map[string]json.RawMessage{"commonName": json.RawMessage(`"cpm-dev"`)},
+		Adapters: []core.AdapterEntry{{Name: "ssm1", Kind: route.KindSSM, Operations: operations}},
+		Routes:   []core.RouteEntry{{FSP: route.Any, Operation: route.Any, Adapter: "ssm1"}},
+	}
+	for _, f := range []string{devPayer, devPayee, devHub} {
+		d.FSPs = append(d.FSPs, core.FSPEntry{Name: f})
+		for _, principal := range devPrincipals() {
+			d.Grants = append(d.Grants, core.GrantEntry{Principal: principal, FSP: f, Operations: []string{string(cpm.JWSSign)}})
+		}
+	}
+	for _, principal := range devPrincipals() {
+		d.Grants = append(d.Grants, core.GrantEntry{Principal: principal, FSP: route.Any, Operations: []string{route.Any}})
+	}
+	return d
+}
+
+// devPrincipals are the caller over plain HTTP and the holder of the client certificate.
+func devPrincipals() []string {
+	return []string{
+		cpm.Principal{Kind: cpm.PrincipalLoopback, Name: "dev"}.String(),
+		cpm.Principal{Kind: cpm.PrincipalCertificate, Name: devClient}.String(),
+	}
+}

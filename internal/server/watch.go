@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/api"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
+	"github.com/mojaloop/cpm/internal/probe"
+)
+
+// newProbe makes the door for those who watch.
+func (s *server) newProbe(ctx context.Context) *probe.Door {
+	return probe.New(probe.Config{
+		Health: health{s, ctx}, Registry: s.metrics.Registry, Version: s.options.Version, Start: s.started, Now: s.options.Now,
+		Log: s.log,
+	})
+}
+
+// health answers the probes from the core's state.
+type health struct {
+	server *server
+	ctx    context.Context
+}
+
+// Live is always well: a CPM that can answer needs no restart.
+func (h health) Live() error { return nil }
+
+// Ready wants the CPM Active with at least one Active adapter.
+func (h health) Ready() error {
+	status := h.server.core.Status()
+	if status.State != cpm.Active {
+		return fault.New(fault.Unavailable, "the CPM is %s", status.State)
+	}
+	for _, a := range status.Adapters {
+		if a.State == cpm.Active {
+			return nil
+		}
+	}
+	return fault.New(fault.Unavailable, "no security adapter is Active")
+}
+
+// Started fails until the CPM was Active once.
+func (h health) Started() error {
+	if h.server.core.State() == cpm.Starting {
+		return fault.New(fault.Unavailable, "the CPM is %s", cpm.Starting)
+	}
+	return nil
+}
+
+// pingTimeout bounds the look at the database for the health page.
+const pingTimeout = time.Second
+
+// Services names the database and the adapters.
+func (h health) Services() []probe.Service {
+	ctx, cancel := context.WithTimeout(h.ctx, pingTimeout)
+	defer cancel()
+	services := []probe.Service{{Name: "datastore", OK: h.server.store.Ping(ctx) == nil}}
+	for _, a := range h.server.core.Status().Adapters {
+		services = append(services, probe.Service{Name: "adapter-" + a.Name, OK: a.State == cpm.Active})
+	}
+	return services
+}
+
+// doorMetrics writes what the Mojaloop port does into the metrics.
+type doorMetrics struct{ m *obs.Metrics }
+
+// Answered counts one answer.
+func (d doorMetrics) Answered(a api.Answer) {
+	d.m.RequestDuration.WithLabelValues(string(a.Operation), string(a.Port)).Observe(a.Took.Seconds())
+	if a.Declined {
+		d.m.Declines.WithLabelValues(a.Kind.String(), string(a.Port)).Inc()
+	}
+}
+
+// InFlight counts requests in and out.
+func (d doorMetrics) InFlight(p api.Port, delta int) {
+	d.m.InFlight.WithLabelValues(string(p)).Add(float64(delta))
+}
+
+// Connections counts connections in and out.
+func (d doorMetrics) Connections(p api.Port, delta int) {
+	d.m.Connections.WithLabelValues(string(p)).Add(float64(delta))
+}
+
+// HandshakeFailed counts a connection without an acceptable certificate.
+func (d doorMetrics) HandshakeFailed(p api.Port) {
+	d.m.HandshakeFailures.WithLabelValues(string(p)).Inc()
+}

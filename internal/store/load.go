@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// Load reads every secured table as it was at one revision and verifies every row, the root and the last change. A
+// mismatch is fault.State; its cause names table and key.
+func (s *Store) Load(ctx context.Context) (*State, error) {
+	mac, err := s.trusted()
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{mac: mac}
+	state := &State{}
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		now, err := s.readRevision(ctx, tx, c, 0)
+		if err != nil {
+			return err
+		}
+		state.Revision = now.n
+		var root sum
+		for _, l := range state.lists() {
+			if err := s.loadAll(ctx, tx, c, l, &root); err != nil {
+				return err
+			}
+		}
+		if !equal(root.bytes(), now.root.bytes()) {
+			return damaged("table revision", errors.New("the rows do not add up to the root: one was removed, added or replaced"))
+		}
+		return s.checkLastChange(ctx, tx, c, now.n)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return state, nil
+}
+
+func (s *Store) loadAll(ctx context.Context, tx *sql.Tx, c *checker, l list, root *sum) error {
+	t := s.tables[l.table()]
+	rows, err := tx.QueryContext(ctx, t.selectAll)
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, t, c, l.next, func(r *reader) error {
+		root.add(r.share())
+		return nil
+	})
+}
+
+// checkLastChange verifies that the changes go as far as the revision.
+func (s *Store) checkLastChange(ctx context.Context, tx *sql.Tx, c *checker, n int64) error {
+	t := s.tables[changesTable]
+	columns := append(t.columns[:len(t.columns):len(t.columns)], "rev", "mac")
+	rows, err := tx.QueryContext(ctx, "SELECT "+names(columns)+" FROM "+quoted(t.name)+` ORDER BY "rev" DESC, "seq" DESC LIMIT 1`)
+	if err != nil {
+		return err
+	}
+	var last int64
+	err = eachRow(rows, t, c, func() Row { return &Change{} }, func(r *reader) error { last = r.rev; return nil })
+	if err == nil && last != n {
+		err = damaged("table changes", errors.New("the last change does not have the present revision"))
+	}
+	return err
+}
+
+// Reload reads the rows named, verified, as a State that holds just those and the revision at reading. The Refs whose
+// rows are no longer there come second. What one row by itself cannot show, that it is an older copy of itself, only Load
+// finds.
+func (s *Store) Reload(ctx context.Context, refs []Ref) (*State, []Ref, error) {
+	mac, err := s.trusted()
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &reloading{store: s, check: &checker{mac: mac}, state: &State{}, lists: map[string]list{}, done: map[Ref]bool{}}
+	for _, l := range r.state.lists() {
+		r.lists[l.table()] = l
+	}
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		now, err := s.readRevision(ctx, tx, r.check, 0)
+		if err != nil {
+			return err
+		}
+		r.state.Revision = now.n
+		for _, ref := range refs {
+			if err := r.row(ctx, tx, ref); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.state, r.gone, nil
+}
+
+type reloading struct {
+	store *Store
+	check *checker
+	state *State
+	lists map[string]list
+	done  map[Ref]bool
+	gone  []Ref
+}
+
+func (r *reloading) row(ctx context.Context, tx *sql.Tx, ref Ref) error {
+	if r.done[ref] || ref == (Ref{}) { // the change of a transaction that touched nothing has no Ref
+		return nil
+	}
+	r.done[ref] = true
+	l, ok := r.lists[ref.Table]
+	if !ok {
+		return fault.New(fault.State, "a change names a table this program does not know")
+	}
+	key := l.next()
+	if err := setKey(key, ref.PK); err != nil {
+		return fault.New(fault.Internal, "a change names a row in a way this program does not understand").Because(err)
+	}
+	t := r.store.tables[ref.Table]
+	rows, err := tx.QueryContext(ctx, t.selectOne, values(key.fields(nil)[:t.key])...)
+	if err != nil {
+		return err
+	}
+	found := false
+	err = eachRow(rows, t, r.check, func() Row { return key }, func(*reader) error { found = true; return nil })
+	if err == nil && !found {
+		l.drop()
+		r.gone = append(r.gone, ref)
+	}
+	return err
+}
+
+// read runs f in a transaction that sees one state of the database.
+func (s *Store) read(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+	if err != nil {
+		return s.explain(ctx, err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	return s.explain(ctx, f(tx))
+}

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"embed"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// migrate brings the schema up to date. Several processes may start on one empty database: the ones that come second
+// fail on a table that is there already and look again.
+func (s *Store) migrate(ctx context.Context, e engine, sources fs.FS) error {
+	p, err := goose.NewProvider(e.migrations, s.db, typed{sources, strings.NewReplacer(e.types...)},
+		goose.WithTableName("migrations"), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return err
+	}
+	for attempt := 1; ; attempt++ {
+		err := migrateOnce(ctx, p)
+		if err == nil || errors.Is(err, fault.State) || attempt == maxAttempts {
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+func migrateOnce(ctx context.Context, p *goose.Provider) error {
+	current, known, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if current > known {
+		return fault.New(fault.State, "the database has schema %d and this program knows %d; use the newer program, "+
+			"or restore a backup made before the upgrade", current, known)
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// identify reads the store's id and gives it one the first time.
+func (s *Store) identify(ctx context.Context) error {
+	var id []byte
+	const query = `SELECT "id" FROM "store"`
+	err := s.db.QueryRowContext(ctx, query).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		fresh := make([]byte, len(s.id))
+		_, _ = rand.Read(fresh) // never fails
+		insert := `INSERT INTO "store" ("one", "id") VALUES (1, ` + s.dialect.placeholder(1) + ")"
+		_, insertErr := s.db.ExecContext(ctx, insert, fresh)
+		// Another process may have been faster; then its id counts.
+		if err = s.db.QueryRowContext(ctx, query).Scan(&id); err != nil {
+			return errors.Join(insertErr, err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if len(id) != len(s.id) {
+		return damaged("table store", errors.New("the id has the wrong length"))
+	}
+	copy(s.id[:], id)
+	return nil
+}
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// typed shows SQL files with the types of one engine put in.
+type typed struct {
+	fs.FS
+
+	types *strings.Replacer
+}
+
+// Open implements fs.FS.
+func (t typed) Open(name string) (fs.File, error) {
+	f, err := t.FS.Open(name)
+	if err != nil || !strings.HasSuffix(name, ".sql") {
+		return f, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	text, err := fs.ReadFile(t.FS, name)
+	if err != nil {
+		return nil, err
+	}
+	return &typedFile{strings.NewReader(t.types.Replace(string(text))), info}, nil
+}
+
+type typedFile struct {
+	*strings.Reader
+
+	info fs.FileInfo
+}
+
+// Stat implements fs.File. The size is that of the text before the types were put in.
+func (f *typedFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+
+// Close implements fs.File.
+func (f *typedFile) Close() error { return nil }

@@ -1,0 +1,68 @@
+# Sourced by test.sh: makes sure that what the tests need is here, and ends the run otherwise.
+#
+#   go >= 1.26     everything
+#   cc             the race detector needs cgo; the product does not
+#   git            version stamps
+#   node >= 20     the interoperability tests run the official Node library
+#   npm            installs that library
+#
+# What is missing is installed from Debian's packages when this is root on such a machine. A Node
+# that Debian has too old is taken from npm instead, into .tools/node, and touches nothing else.
+
+node_new_enough() {
+  local major
+  major=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
+  [ "${major:-0}" -ge 20 ]
+}
+
+go_new_enough() {
+  local minor
+  minor=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+  [ "${minor:-0}" -ge 26 ]
+}
+
+install_from_debian() {
+  local wanted=()
+  command -v cc >/dev/null || wanted+=(gcc libc6-dev)
+  command -v git >/dev/null || wanted+=(git)
+  command -v node >/dev/null || wanted+=(nodejs)
+  command -v npm >/dev/null || wanted+=(npm)
+  if [ ${#wanted[@]} -eq 0 ] || [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    return 0
+  fi
+  echo "installing ${wanted[*]}"
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" || true
+}
+
+install_node_from_npm() {
+  if node_new_enough || ! command -v npm >/dev/null; then
+    return 0
+  fi
+  local arch
+  case $(uname -sm) in
+    "Linux x86_64") arch=x64 ;;
+    "Linux aarch64") arch=arm64 ;;
+    *) return 0 ;;
+  esac
+  echo "node here is $(node --version 2>/dev/null || echo missing), taking version 20 from npm"
+  npm install --no-save --no-audit --no-fund --silent --prefix .tools/node "node-linux-$arch@20" || true
+  PATH=$PWD/.tools/node/node_modules/node-linux-$arch/bin:$PATH
+}
+
+require() {
+  local missing=()
+  go_new_enough || missing+=("go >= 1.26")
+  command -v cc >/dev/null || missing+=("a C compiler")
+  command -v git >/dev/null || missing+=(git)
+  node_new_enough || missing+=("node >= 20")
+  command -v npm >/dev/null || missing+=(npm)
+  if [ ${#missing[@]} -gt 0 ]; then
+    printf 'missing: %s\n' "${missing[@]}" >&2
+    return 1
+  fi
+}
+
+install_from_debian
+install_node_from_npm
+require
+echo "$(go env GOVERSION), node $(node --version), npm $(npm --version), $(nproc) cores"
