@@ -140,8 +140,10 @@ func (s *server) doors(ctx context.Context, group *errgroup.Group) {
 	if s.ports.probes != nil {
 		group.Go(func() error { return s.newProbe(ctx).Serve(ctx, s.ports.probes) })
 	}
-	admin := command.New(s.core, command.Options{Log: s.log, About: s.about(), Drain: s.config.DrainTimeout})
-	group.Go(func() error { return admin.Serve(ctx, s.config.Listen.Socket) })
+	if s.ports.admin != nil {
+		admin := command.New(s.core, command.Options{Log: s.log, About: s.about(), Drain: s.config.DrainTimeout})
+		group.Go(func() error { return admin.ServeOn(ctx, s.ports.admin) })
+	}
 }
 
 // serveHTTP answers the JSON port. Only `cpm dev` answers plain HTTP too.
@@ -185,9 +187,10 @@ func (s *server) about() command.About {
 }
 
 // ports are the bound listeners; nil is switched off.
-type ports struct{ http, grpc, probes net.Listener }
+type ports struct{ http, grpc, probes, admin net.Listener }
 
-// bind opens the ports. The Mojaloop port is not optional: if it cannot be bound the CPM does not start.
+// bind opens the ports. The Mojaloop port is not optional: if it cannot be bound the CPM does not start. The
+// administration socket is: without it the CPM serves all the same, and says so.
 func (s *server) bind(ctx context.Context) error {
 	var l net.ListenConfig
 	l.SetMultipathTCP(false)
@@ -211,11 +214,17 @@ func (s *server) bind(ctx context.Context) error {
 	if s.ports.http == nil && s.ports.grpc == nil {
 		return fault.New(fault.State, "no Mojaloop port is configured; set listen.mojaloopHTTP or listen.mojaloopGRPC")
 	}
+	admin, err := command.Open(ctx, s.config.Listen.Socket)
+	if err != nil {
+		s.log.LogAttrs(ctx, slog.LevelError, "no administration until the next start", obs.Event("command.not-open"), obs.Err(err))
+		return nil
+	}
+	s.ports.admin = admin
 	return nil
 }
 
 func (p ports) close() {
-	for _, l := range []net.Listener{p.http, p.grpc, p.probes} {
+	for _, l := range []net.Listener{p.http, p.grpc, p.probes, p.admin} {
 		if l != nil {
 			_ = l.Close() // closed already after an orderly end
 		}
