@@ -22,7 +22,11 @@ type adapter struct {
 	holder cpm.KeyHolder // nil for a module whose keys live in hardware
 	state  atomic.Value  // cpm.State
 
-	mu    sync.RWMutex
+	gate    sync.Mutex // guards retired and the entry of requests
+	retired bool
+	busy    sync.WaitGroup
+
+	mu    sync.RWMutex // guards given and gone
 	given map[cpm.KeyID]bool
 	// gone are keys taken out for good: a request still on its way with an older snapshot must not bring one back.
 	gone map[cpm.KeyID]bool
@@ -38,6 +42,30 @@ func (a *adapter) able() error {
 
 // State is the adapter's state as the core sees it.
 func (a *adapter) State() cpm.State { return a.state.Load().(cpm.State) }
+
+// enter counts a request in, unless a newer configuration has no such adapter any more.
+func (a *adapter) enter() bool {
+	a.gate.Lock()
+	defer a.gate.Unlock()
+	if !a.retired {
+		a.busy.Add(1)
+	}
+	return !a.retired
+}
+
+func (a *adapter) leave() { a.busy.Done() }
+
+// retire lets no further request in, completes those that are, and ends the module.
+func (a *adapter) retire(ctx context.Context, log *slog.Logger) {
+	a.gate.Lock()
+	a.retired = true
+	a.gate.Unlock()
+	if err := wait(ctx, &a.busy); err != nil {
+		log.LogAttrs(ctx, slog.LevelWarn, "the adapter ends with requests in flight", obs.Event("adapter.retire-late"),
+			obs.Adapter(a.config.Name), obs.Err(err))
+	}
+	a.shutdown(ctx, log)
+}
 
 // hold gives the module the keys it has not been given yet. Keys are put before their first use, never in bulk.
 func (a *adapter) hold(ctx context.Context, m *keys.Manager, versions []*keys.Version) error {

@@ -153,7 +153,7 @@ func (c *Core) follow(ctx context.Context, before *Snapshot, touched []store.Ref
 func (c *Core) retire(ctx context.Context, before, next *Snapshot) {
 	for name, a := range before.adapters {
 		if next.adapters[name] != a {
-			a.shutdown(ctx, c.log)
+			a.retire(ctx, c.log)
 		}
 	}
 }

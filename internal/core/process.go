@@ -36,9 +36,10 @@ func (c *Core) Process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 		return nil, c.declined(ctx, t, err)
 	}
 	defer c.inFlight.Done()
-	if err := c.resolve(t); err != nil {
+	if err := c.admit(t); err != nil {
 		return nil, c.declined(ctx, t, err)
 	}
+	defer t.adapter.leave()
 	if !c.bytes.take(int64(r.Size)) {
 		return nil, c.declined(ctx, t, fault.New(fault.Busy, "too many bytes are being processed; try again shortly").After(time.Second))
 	}
@@ -49,7 +50,7 @@ func (c *Core) Process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 	if err != nil {
 		return nil, c.declined(ctx, t, err)
 	}
-	c.answered(t, result)
+	c.answered(ctx, t, result)
 	return result, nil
 }
 
@@ -59,6 +60,19 @@ func (c *Core) timer(r route.Rule) time.Duration {
 		return min(r.Timeout, c.config.RequestTimeout)
 	}
 	return r.Timeout
+}
+
+// admit resolves the request and enters its adapter. An adapter that was retired in between is not in the snapshot of now,
+// so resolving again finds the one that took its place.
+func (c *Core) admit(t *trip) error {
+	for {
+		if err := c.resolve(t); err != nil {
+			return err
+		}
+		if t.adapter.enter() {
+			return nil
+		}
+	}
 }
 
 // resolve finds adapter and keys for the request, or the reason to decline it.
@@ -146,12 +160,14 @@ func (c *Core) attempt(ctx context.Context, t *trip) (*cpm.Result, error) {
 	return c.call(ctx, t)
 }
 
-// answered counts a request that got its result.
-func (c *Core) answered(t *trip, result *cpm.Result) {
+// answered counts a request that got its result. A signature that does not verify is one; its cause is logged, not sent.
+func (c *Core) answered(ctx context.Context, t *trip, result *cpm.Result) {
 	c.counters.of(t).success.Add(1)
 	o := Observation{Operation: t.request.Operation, Adapter: t.rule.Adapter, Module: t.module, Total: time.Since(t.request.Arrival)}
 	if v, ok := result.Payload.Message.(*cpmv1.JwsVerifyResponse); ok && !v.GetValid() {
 		o.Refused = v.GetReason()
+		c.log.LogAttrs(ctx, slog.LevelInfo, "signature refused", obs.Event("signature.refused"), obs.RequestID(t.request.ID),
+			obs.FSP(t.fspLabel()), obs.Adapter(t.rule.Adapter), slog.String("reason", o.Refused), obs.Err(result.Cause))
 	}
 	c.config.Observe(o)
 }

@@ -131,6 +131,8 @@ type Result struct {
 	Payload Payload
 	// SigningInput is the SHA-256 of what a verified signature covers, for the replay check; nil for other operations.
 	SigningInput []byte
+	// Cause is why a signature did not verify, for the log of the process that performed the operation.
+	Cause error
 }
 
 // State of a module, an adapter or the CPM.

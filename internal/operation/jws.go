@@ -78,7 +78,7 @@ func jwsVerify(ctx context.Context, e *Engine, r *cpm.Request, q *cpmv1.JwsVerif
 		v.Reason = fspiop.ReasonKeyNotUsable
 	}
 	if !v.Valid {
-		return &cpm.Result{Payload: cpm.Payload{Message: Invalid(v.Reason)}}, nil
+		return &cpm.Result{Payload: cpm.Payload{Message: Invalid(v.Reason)}, Cause: v.Cause}, nil
 	}
 	ref := r.Keys[v.Key]
 	return &cpm.Result{SigningInput: v.SigningInput, Payload: cpm.Payload{Message: &cpmv1.JwsVerifyResponse{

@@ -28,8 +28,8 @@ func TestNothingShowsTheBytes(t *testing.T) {
 	assertHidden(t, string(j))
 	assertHidden(t, fmt.Errorf("wrapped: %w", errors.New(fmt.Sprint(s))).Error())
 	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", slog.Any("key", s), slog.Any("h", holder{s}))
-	slog.New(slog.NewTextHandler(&log, nil)).Info("m", slog.Any("key", s), slog.Any("h", holder{s}))
+	slog.New(slog.NewJSONHandler(&log, nil)).InfoContext(t.Context(), "m", slog.Any("key", s), slog.Any("h", holder{s}))
+	slog.New(slog.NewTextHandler(&log, nil)).InfoContext(t.Context(), "m", slog.Any("key", s), slog.Any("h", holder{s}))
 	assertHidden(t, log.String())
 }
 

@@ -25,7 +25,7 @@ type Change struct {
 }
 
 // Ref is the row that was touched.
-func (c Change) Ref() Ref { return Ref{c.Table, c.PK} }
+func (r *Change) Ref() Ref { return Ref{r.Table, r.PK} }
 
 func (*Change) table() string { return changesTable }
 

@@ -120,6 +120,10 @@ func reloads(t *testing.T, g Target) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	changes, err := s.Changes(t.Context(), 0, 1)
+	if err != nil || len(changes) != len(rows) || changes[1].Ref() != store.RefTo(rows[1]) {
+		t.Errorf("the changes do not name the rows: %v, %v", changes, err)
+	}
 	if diff := cmp.Diff(rows, rowsOf(state)); diff != "" || state.Revision != 1 {
 		t.Errorf("revision %d\n%s", state.Revision, diff)
 	}

@@ -1,0 +1,76 @@
+package fspiop
+
+import "testing"
+
+func TestServiceURIBeginsAtTheResource(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"/quotes":                            "/quotes",
+		"/quotes/1?a=b":                      "/quotes/1?a=b",
+		"/quotes?a=b":                        "/quotes?a=b",
+		"/quotes/":                           "/quotes/",
+		"http://h/a/b/quotes/1?a=b":          "/quotes/1?a=b",
+		"https://h:4003/fsp/v1/transfers":    "/transfers",
+		"HTTPS://h/transfers":                "/transfers",
+		"/api/fxQuotes/1/error":              "/fxQuotes/1/error",
+		"/api/bulkTransfers":                 "/bulkTransfers",
+		"/parties/MSISDN/transfers":          "/parties/MSISDN/transfers",
+		"/thirdpartyRequests/transactions/1": "/thirdpartyRequests/transactions/1",
+		"http://h/services/FXP/EUR":          "/services/FXP/EUR",
+		"http://h/ping":                      "/ping",
+		"/ping":                              "/ping",
+		"/ping?next=/quotes":                 "/ping?next=/quotes",
+		"/a/b/ping?x=/a/quotes":              "/a/b/ping?x=/a/quotes",
+		"/a?x/quotes":                        "/a?x/quotes",
+		"/quotesX":                           "/quotesX",
+		"/Quotes":                            "/Quotes",
+		"/":                                  "/",
+		"//quotes":                           "/quotes",
+		"http://h":                           "",
+		"http://h?x=1":                       "?x=1",
+		"quotes":                             "quotes",
+		"":                                   "",
+		"ftp://h/quotes":                     "ftp://h/quotes",
+		"http://participants/api/quotes":     "/quotes",
+		"/participants/MSISDN/123/sub/quotes?a=b/c": "/participants/MSISDN/123/sub/quotes?a=b/c",
+	}
+	for uri, want := range tests {
+		if got := serviceURI(uri); got != want {
+			t.Errorf("%q: %q, want %q", uri, got, want)
+		}
+	}
+}
+
+func TestSignedURICoversTheRequest(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		signed, requested string
+		want              bool
+	}{
+		{"/quotes", "/quotes", true},
+		{"/quotes", "http://h/quotes", true},
+		{"/quotes", "/api/quotes", true},
+		{"/quotes/1?a=b", "https://h:1/x/y/quotes/1?a=b", true},
+		{"/ping", "/ping", true},
+		{"/ping", "http://h/ping", true},
+		{"/ping", "/api/ping", false},
+		{"/quotes", "/quotes/", false},
+		{"/quotes", "/quotes?x", false},
+		{"/quotes", "/apiquotes", false},
+		{"/quotes", "/x?y=/quotes", false},
+		{"/quotes", "/x#/quotes", false},
+		{"/quotes/1", "/quotes/11", false},
+		{"/api/quotes", "/quotes", false},
+		{"/api/quotes", "/x/api/quotes", false},
+		{"quotes", "/quotes", false},
+		{"/authorizations", "/thirdpartyRequests/transactions/1/authorizations", true},
+		{"/%71uotes", "/quotes", false},
+		{"http://h/quotes", "http://h/quotes", false},
+		{"/quotes", "", false},
+	}
+	for _, test := range tests {
+		if got := covers(test.signed, test.requested); got != test.want {
+			t.Errorf("%q covers %q: %v, want %v", test.signed, test.requested, got, test.want)
+		}
+	}
+}
