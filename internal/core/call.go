@@ -22,7 +22,7 @@ type call struct {
 // timer is counted and dropped; a module that never answers costs its goroutine, never the caller.
 func (c *Core) call(ctx context.Context, t *trip) (*cpm.Result, error) {
 	one := &call{done: make(chan struct{})}
-	go c.do(ctx, t, one)
+	c.runners.run(func() { c.do(ctx, t, one) })
 	select {
 	case <-one.done:
 		return one.result, one.err

@@ -56,6 +56,7 @@ type Core struct {
 	snapshot atomic.Pointer[Snapshot]
 	counters *counters
 	replays  *replays
+	runners  *runners
 	bytes    budget
 	started  time.Time
 
@@ -80,7 +81,8 @@ func New(c Config) *Core {
 	}
 	core := &Core{
 		config: c, manager: keys.NewManager(c.Ring, c.Now), log: c.Logger.With(slog.String("component", "core")),
-		rows: map[cpm.Operation]cpm.Row{}, counters: newCounters(), replays: newReplays(), started: c.Now(), state: cpm.Starting,
+		rows: map[cpm.Operation]cpm.Row{}, counters: newCounters(), replays: newReplays(),
+		runners: newRunners(), started: c.Now(), state: cpm.Starting,
 	}
 	core.bytes.limit = c.BytesInFlight
 	for _, row := range cpm.Operations() {
@@ -165,6 +167,7 @@ func (c *Core) Shutdown(ctx context.Context) error {
 	for _, a := range c.snapshot.Load().adapters {
 		a.shutdown(ctx, c.log)
 	}
+	c.runners.close()
 	c.become(cpm.Inactive)
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the CPM is Inactive", obs.Event("cpm.inactive"))
 	return err

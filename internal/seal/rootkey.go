@@ -15,7 +15,7 @@ import (
 	"github.com/mojaloop/cpm/internal/secret"
 )
 
-// fileBytes is the size of a root key file: base64 (RFC 4648, section 4) of the key and a line feed.
+// fileBytes is the size of a root-key file: base64 (RFC 4648, section 4) of the key and a line feed.
 const fileBytes = (keyBytes+2)/3*4 + 1
 
 // CreateRootKeyFile makes a new root key and writes it to a new file: one line of base64, readable by its owner only, on
@@ -25,14 +25,14 @@ const fileBytes = (keyBytes+2)/3*4 + 1
 func CreateRootKeyFile(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fault.New(fault.State, "the root key file is there already; it is never overwritten").Because(err)
+		return fault.New(fault.State, "the root-key file is there already; it is never overwritten").Because(err)
 	}
 	if err != nil {
-		return fault.New(fault.State, "the root key file cannot be made").Because(err)
+		return fault.New(fault.State, "the root-key file cannot be made").Because(err)
 	}
 	if err := errors.Join(writeKey(f), f.Close(), syncDir(filepath.Dir(path))); err != nil {
 		_ = os.Remove(path) // half a key must not be taken for one
-		return fault.New(fault.State, "the root key file cannot be written").Because(err)
+		return fault.New(fault.State, "the root-key file cannot be written").Because(err)
 	}
 	return nil
 }
@@ -58,12 +58,12 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// OpenRootKeyFile reads a root key file. One that is not a regular file, belongs to somebody else or can be read by
+// OpenRootKeyFile reads a root-key file. One that is not a regular file, belongs to somebody else or can be read by
 // others is refused: fault.State.
 func OpenRootKeyFile(path string) (Provider, error) {
 	f, err := openWithoutWaiting(path)
 	if err != nil {
-		return nil, fault.New(fault.State, "the root key file cannot be opened").Because(err)
+		return nil, fault.New(fault.State, "the root-key file cannot be opened; hint: cpm root-key create makes one").Because(err)
 	}
 	defer func() { _ = f.Close() }()
 	if err := checkFile(f); err != nil {
@@ -73,13 +73,22 @@ func OpenRootKeyFile(path string) (Provider, error) {
 	defer clear(text)
 	n, err := io.ReadFull(f, text)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, fault.New(fault.State, "the root key file cannot be read").Because(err)
+		return nil, fault.New(fault.State, "the root-key file cannot be read").Because(err)
 	}
-	key := make([]byte, base64.StdEncoding.DecodedLen(fileBytes))
-	length, err := base64.StdEncoding.Strict().Decode(key, bytes.TrimRight(text[:n], "\r\n"))
-	if err != nil || length != keyBytes || n == len(text) {
+	return parseKey(text[:n])
+}
+
+func parseKey(text []byte) (Provider, error) {
+	line := bytes.TrimRight(text, "\r\n")
+	key := make([]byte, fileBytes)
+	n := 0
+	var err error
+	if len(line) == fileBytes-1 && len(text) <= fileBytes+1 { // the decoder would skip line ends within
+		n, err = base64.StdEncoding.Strict().Decode(key, line)
+	}
+	if err != nil || n != keyBytes {
 		clear(key)
-		return nil, fault.New(fault.State, "the root key file must hold one line: 32 bytes in base64")
+		return nil, fault.New(fault.State, "the root-key file must hold one line: 32 bytes in base64")
 	}
 	return &rootKey{secret.Take(key[:keyBytes])}, nil
 }
@@ -89,13 +98,13 @@ func checkFile(f *os.File) error {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return fault.New(fault.State, "the root key file cannot be opened").Because(err)
+		return fault.New(fault.State, "the root-key file cannot be opened").Because(err)
 	case !info.Mode().IsRegular():
-		return fault.New(fault.State, "the root key file must be a regular file")
+		return fault.New(fault.State, "the root-key file must be a regular file")
 	case !ownedByUs(info):
-		return fault.New(fault.State, "the root key file must belong to the user this program runs as; hint: chown")
+		return fault.New(fault.State, "the root-key file must belong to the user this program runs as; hint: chown")
 	case info.Mode().Perm()&0o077 != 0:
-		return fault.New(fault.State, "others can read or write the root key file; hint: chmod 600")
+		return fault.New(fault.State, "others can read or write the root-key file; hint: chmod 600")
 	}
 	return nil
 }
