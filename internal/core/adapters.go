@@ -20,7 +20,7 @@ type adapter struct {
 	config *route.Adapter
 	module cpm.Module
 	holder cpm.KeyHolder // nil for a module whose keys live in hardware
-	state  atomic.Value  // cpm.State
+	state  atomic.Pointer[cpm.State]
 
 	gate    sync.Mutex // guards retired and the entry of requests
 	retired bool
@@ -41,7 +41,9 @@ func (a *adapter) able() error {
 }
 
 // State is the adapter's state as the core sees it.
-func (a *adapter) State() cpm.State { return a.state.Load().(cpm.State) }
+func (a *adapter) State() cpm.State { return *a.state.Load() }
+
+func (a *adapter) become(s cpm.State) { a.state.Store(&s) }
 
 // enter counts a request in, unless a newer configuration has no such adapter any more.
 func (a *adapter) enter() bool {
@@ -136,14 +138,14 @@ func (a *adapter) drop(ctx context.Context, ids []cpm.KeyID) error {
 
 // shutdown ends the module in an orderly way.
 func (a *adapter) shutdown(ctx context.Context, log *slog.Logger) {
-	a.state.Store(cpm.ShuttingDown)
+	a.become(cpm.ShuttingDown)
 	if controlled, ok := a.module.(cpm.Controlled); ok {
 		if err := controlled.Shutdown(ctx); err != nil {
 			log.LogAttrs(ctx, slog.LevelWarn, "the adapter did not end in time", obs.Event("adapter.shutdown-late"),
 				obs.Adapter(a.config.Name), obs.Err(err))
 		}
 	}
-	a.state.Store(cpm.Inactive)
+	a.become(cpm.Inactive)
 	log.LogAttrs(ctx, slog.LevelInfo, "the adapter has shut down", obs.Event("adapter.shutdown"), obs.Adapter(a.config.Name))
 }
 
@@ -198,7 +200,7 @@ func (c *Core) start(ctx context.Context, config *route.Adapter) (*adapter, erro
 	}
 	a := &adapter{config: config, module: module, given: map[cpm.KeyID]bool{}, gone: map[cpm.KeyID]bool{}}
 	a.holder, _ = module.(cpm.KeyHolder)
-	a.state.Store(cpm.Active)
+	a.become(cpm.Active)
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the adapter is Active", obs.Event("adapter.active"), obs.Adapter(config.Name))
 	return a, nil
 }

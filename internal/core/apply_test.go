@@ -25,12 +25,12 @@ func TestSuspendCutsAtOnceAndResumeRestores(t *testing.T) {
 	t.Parallel()
 	r := running(t)
 	r.mustChange("fsp.suspend", "payerfsp", nil)
-	_, err := r.sign("payerfsp")
+	_, err := r.sign()
 	kind(t, err, fault.State)
 	_, err = r.change("fsp.suspend", "payerfsp", nil)
 	kind(t, err, fault.State)
 	r.mustChange("fsp.resume", "payerfsp", nil)
-	if _, err := r.sign("payerfsp"); err != nil {
+	if _, err := r.sign(); err != nil {
 		t.Error(err)
 	}
 	for _, action := range []string{"fsp.suspend", "fsp.resume", "fsp.set"} {
@@ -51,7 +51,7 @@ func TestFSPsAreAddedWithAPolicyAndChanged(t *testing.T) {
 	if i < 0 || !slices.Equal(r.FSPs()[i].Policy.Algorithms, policy.Algorithms) || r.FSPs()[i].State != "active" {
 		t.Errorf("%+v", r.FSPs())
 	}
-	signed, err := r.sign("payerfsp")
+	signed, err := r.sign()
 	r.must(err)
 	if reason := r.verify("payerfsp", signed); reason != "algorithm-refused" {
 		t.Errorf("ES256 is not on the list, got %q", reason)
@@ -108,7 +108,7 @@ func TestAWrongConfigurationChangesNothingAndNamesEveryFault(t *testing.T) {
 	if after := r.Status(); after.Revision != before.Revision || after.FSPs != before.FSPs {
 		t.Errorf("changed from %+v to %+v", before, after)
 	}
-	if _, err := r.sign("payerfsp"); err != nil {
+	if _, err := r.sign(); err != nil {
 		t.Error(err)
 	}
 	off := document()
@@ -137,7 +137,7 @@ func TestApplyWritesOnlyWhatDiffers(t *testing.T) {
 	if s := r.Status(); s.Name != "cpm-1" || len(r.Grants()) != 2 || time.Duration(r.Routes()[0].Timeout) != time.Second {
 		t.Errorf("%+v %+v %+v", s, r.Grants(), r.Routes())
 	}
-	if _, err := r.sign("payerfsp"); err != nil {
+	if _, err := r.sign(); err != nil {
 		t.Errorf("after the adapter was replaced: %v", err)
 	}
 }
@@ -145,12 +145,12 @@ func TestApplyWritesOnlyWhatDiffers(t *testing.T) {
 func TestRevisions(t *testing.T) {
 	t.Parallel()
 	r := running(t)
-	at := int64(r.Revision())
+	at := r.Revision()
 	_, err := r.Apply(t.Context(), operator, core.Change{Action: "fsp.suspend", Target: "payerfsp", ExpectRevision: at - 1})
 	kind(t, err, fault.Conflict)
 	receipt, err := r.Apply(t.Context(), operator, core.Change{Action: "fsp.suspend", Target: "payerfsp", ExpectRevision: at})
 	r.must(err)
-	if receipt.Revision != at+1 || int64(r.Revision()) != at+1 {
+	if receipt.Revision != at+1 || r.Revision() != at+1 {
 		t.Errorf("revision %d after %d", receipt.Revision, at)
 	}
 }
@@ -158,7 +158,7 @@ func TestRevisions(t *testing.T) {
 func TestARestartSeesWhatWasChanged(t *testing.T) {
 	t.Parallel()
 	r := running(t)
-	signed, err := r.sign("payerfsp")
+	signed, err := r.sign()
 	r.must(err)
 	r.mustChange("fsp.suspend", "payeefsp", nil)
 	before := r.Keys("", "", true)
@@ -211,9 +211,9 @@ func TestADeletedKeyLeavesTheModuleAtOnce(t *testing.T) {
 	r.apply(document())
 	r.addKey(keys.Addition{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: "ES256"})
 	r.must(r.Activate(t.Context()))
-	signed, err := r.sign("payerfsp")
+	signed, err := r.sign()
 	r.must(err)
-	q := r.signRequest("payerfsp")
+	q := r.signRequest()
 	_, err = r.Process(t.Context(), q)
 	r.must(err)
 	r.mustChange("key.delete", "", core.KeyDocument{FSP: "payerfsp", Name: "jws"})
@@ -229,7 +229,7 @@ func TestReplays(t *testing.T) {
 	t.Parallel()
 	r := running(t)
 	r.mustChange("fsp.set", "payerfsp", core.FSPDocument{Policy: core.Policy{ReplayWindow: core.Duration(time.Minute)}})
-	signed, err := r.sign("payerfsp")
+	signed, err := r.sign()
 	r.must(err)
 	for _, want := range []string{"", "replayed", "replayed"} {
 		if reason := r.verify("payerfsp", signed); reason != want {
@@ -282,7 +282,7 @@ func TestAnAdapterThatDoesNotStartStopsTheChange(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	if _, err := r.sign("payerfsp"); err != nil {
+	if _, err := r.sign(); err != nil {
 		t.Errorf("the old configuration does not serve: %v", err)
 	}
 }
@@ -295,7 +295,7 @@ func TestChangesUnderLoadDeclineNothing(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			for ctx.Err() == nil {
-				if _, err := r.Process(context.WithoutCancel(ctx), r.signRequest("payerfsp")); err != nil {
+				if _, err := r.Process(context.WithoutCancel(ctx), r.signRequest()); err != nil {
 					t.Error(err)
 				}
 			}

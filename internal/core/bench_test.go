@@ -12,12 +12,12 @@ import (
 // BenchmarkProcess is a request through the core and the software module, without a door; raw is the primitive alone.
 func BenchmarkProcess(b *testing.B) {
 	r := running(b)
-	signed, err := r.sign("payerfsp")
+	signed, err := r.sign()
 	r.must(err)
 	b.Run("ES256 sign", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := r.sign("payerfsp"); err != nil {
+			if _, err := r.sign(); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -11,7 +11,8 @@ import (
 
 // counters count every request by operation, FSP and adapter since start (specification, "Status", vi).
 type counters struct {
-	by   sync.Map // label → *count
+	mu   sync.RWMutex
+	by   map[label]*count
 	late atomic.Uint64
 }
 
@@ -19,28 +20,35 @@ type label struct{ operation, fsp, adapter string }
 
 type count struct{ success, failed atomic.Uint64 }
 
-func newCounters() *counters { return &counters{} }
+func newCounters() *counters { return &counters{by: map[label]*count{}} }
 
 // of is the counter of a request as far as it came: a request declined before its route was known has no adapter.
 func (c *counters) of(t *trip) *count {
 	l := label{t.operationLabel(), t.fspLabel(), t.rule.Adapter}
-	if n, ok := c.by.Load(l); ok {
-		return n.(*count)
+	c.mu.RLock()
+	n, ok := c.by[l]
+	c.mu.RUnlock()
+	if ok {
+		return n
 	}
-	n, _ := c.by.LoadOrStore(l, &count{})
-	return n.(*count)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by[l] == nil {
+		c.by[l] = &count{}
+	}
+	return c.by[l]
 }
 
 // Counts lists the counters, sorted, for Status and the metrics.
 func (c *Core) Counts() []obs.Count {
-	var all []obs.Count
-	c.counters.by.Range(func(k, v any) bool {
-		l, n := k.(label), v.(*count)
+	c.counters.mu.RLock()
+	defer c.counters.mu.RUnlock()
+	all := []obs.Count{}
+	for l, n := range c.counters.by {
 		all = append(all, obs.Count{
 			Operation: l.operation, FSP: l.fsp, Adapter: l.adapter, Success: n.success.Load(), Failed: n.failed.Load(),
 		})
-		return true
-	})
+	}
 	slices.SortFunc(all, func(a, b obs.Count) int {
 		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.FSP, b.FSP), cmp.Compare(a.Adapter, b.Adapter))
 	})

@@ -177,14 +177,14 @@ func (r *rig) request(f cpm.FSP, o cpm.Operation, m proto.Message) *cpm.Request 
 	}
 }
 
-func (r *rig) signRequest(f cpm.FSP) *cpm.Request {
-	return r.request(f, cpm.JWSSign, &cpmv1.JwsSignRequest{
-		Method: "POST", Uri: "/quotes", Headers: headers(f), Content: &cpmv1.JwsSignRequest_Body{Body: body},
+func (r *rig) signRequest() *cpm.Request {
+	return r.request("payerfsp", cpm.JWSSign, &cpmv1.JwsSignRequest{
+		Method: "POST", Uri: "/quotes", Headers: headers("payerfsp"), Content: &cpmv1.JwsSignRequest_Body{Body: body},
 	})
 }
 
-func (r *rig) sign(f cpm.FSP) (*cpmv1.JwsSignResponse, error) {
-	res, err := r.Process(r.t.Context(), r.signRequest(f))
+func (r *rig) sign() (*cpmv1.JwsSignResponse, error) {
+	res, err := r.Process(r.t.Context(), r.signRequest())
 	if err != nil {
 		return nil, err
 	}

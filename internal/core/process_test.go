@@ -19,7 +19,7 @@ import (
 func TestSignedByOneVerifiedByTheOther(t *testing.T) {
 	t.Parallel()
 	r := running(t)
-	signed, err := r.sign("payerfsp")
+	signed, err := r.sign()
 	r.must(err)
 	if reason := r.verify("payerfsp", signed); reason != "" {
 		t.Error(reason)
@@ -92,7 +92,7 @@ func TestDeclines(t *testing.T) {
 				config = append(config, c.config)
 			}
 			r := running(t, config...)
-			q := r.signRequest("payerfsp")
+			q := r.signRequest()
 			if c.request != nil {
 				c.request(r, q)
 			}
@@ -117,19 +117,19 @@ func TestBeforeAndAfterItIsActive(t *testing.T) {
 	r := newRig(t)
 	r.must(r.Load(t.Context()))
 	kind(t, r.Activate(t.Context()), fault.State)
-	_, err := r.sign("payerfsp")
+	_, err := r.sign()
 	kind(t, err, fault.Unavailable)
 	r.apply(document())
 	r.addKey(keys.Addition{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: "ES256"})
 	r.must(r.Activate(t.Context()))
 	r.BeginShutdown(t.Context())
-	if _, err := r.sign("payerfsp"); err != nil {
+	if _, err := r.sign(); err != nil {
 		t.Errorf("a request a door had accepted is declined: %v", err)
 	}
 	_, err = r.change("fsp.suspend", "payerfsp", nil)
 	kind(t, err, fault.Unavailable)
 	r.must(r.Shutdown(t.Context()))
-	_, err = r.sign("payerfsp")
+	_, err = r.sign()
 	kind(t, err, fault.Unavailable)
 	if r.State() != cpm.Inactive || r.Status().Adapters[0].State != cpm.Inactive {
 		t.Errorf("%+v", r.Status())
@@ -142,6 +142,7 @@ type module struct {
 }
 
 func (m *module) Do(ctx context.Context, q *cpm.Request) (*cpm.Result, error) { return m.do(ctx, q) }
+
 func (m *module) Status(context.Context) (cpm.Status, error) {
 	return cpm.Status{State: cpm.Active}, nil
 }
@@ -175,7 +176,7 @@ func TestALateAnswerIsCountedAndDropped(t *testing.T) {
 		}}
 		r := runningWith(t, stubborn)
 		began := time.Now()
-		_, err := r.sign("payerfsp")
+		_, err := r.sign()
 		kind(t, err, fault.Timeout)
 		if took := time.Since(began); took != 2*time.Second {
 			t.Errorf("declined after %s of virtual time", took)
@@ -211,7 +212,7 @@ func TestEveryRequestHasOneAnswerWhateverTheModuleDoes(t *testing.T) {
 		var ok, late int
 		for i := range n {
 			group.Go(func() {
-				q := r.signRequest("payerfsp")
+				q := r.signRequest()
 				q.ID = strings.Repeat("x", i+1)
 				res, err := r.Process(t.Context(), q)
 				mu.Lock()
@@ -276,7 +277,7 @@ func TestAKeyTheModuleLostIsPutOnceMore(t *testing.T) {
 	r.addKey(keys.Addition{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: "ES256"})
 	r.must(r.Activate(t.Context()))
 	for range 3 {
-		if _, err := r.sign("payerfsp"); err != nil {
+		if _, err := r.sign(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -296,7 +297,7 @@ func TestAModuleFailureKeepsItsKind(t *testing.T) {
 			return nil, fault.New(want, "x")
 		}}
 		r := runningWith(t, broken)
-		_, err := r.sign("payerfsp")
+		_, err := r.sign()
 		kind(t, err, want)
 		if strings.Contains(fault.From(err).Public, "words") {
 			t.Error("the module's words are public")
@@ -315,7 +316,7 @@ func TestShutdownAnswersWhatIsInFlight(t *testing.T) {
 	r := runningWith(t, slow, func(d *core.Document) { d.Routes[0].Timeout = core.Duration(time.Minute) })
 	answered := make(chan error, 1)
 	go func() {
-		_, err := r.sign("payerfsp")
+		_, err := r.sign()
 		answered <- err
 	}()
 	<-entered

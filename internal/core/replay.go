@@ -2,6 +2,7 @@ package core
 
 import (
 	"crypto/sha256"
+	"strconv"
 	"sync"
 	"time"
 
@@ -38,7 +39,8 @@ func (c *Core) refuseReplay(t *trip, result *cpm.Result) *cpm.Result {
 func replayKey(r *cpm.Request, signingInput []byte) [sha256.Size]byte {
 	h := sha256.New()
 	for _, part := range []string{r.Caller.String(), string(r.FSP), string(signingInput)} {
-		h.Write([]byte{byte(len(part) >> 8), byte(len(part))})
+		h.Write(strconv.AppendInt(nil, int64(len(part)), 10)) // so that no two lists of parts read alike
+		h.Write([]byte{':'})
 		h.Write([]byte(part))
 	}
 	return [sha256.Size]byte(h.Sum(nil))

@@ -64,7 +64,7 @@ func (s *Snapshot) adapterView(a *route.Adapter) AdapterView {
 }
 
 // Revision is the configuration's revision that requests are judged by.
-func (c *Core) Revision() uint64 { return uint64(c.snapshot.Load().Revision) }
+func (c *Core) Revision() int64 { return c.snapshot.Load().Revision }
 
 // FSPView is one FSP.
 type FSPView struct {

@@ -58,7 +58,7 @@ func (m *Manager) Add(tx *store.Tx, a Addition, private secret.Bytes, actor stri
 	if err := tx.Put(series); err != nil {
 		return cpm.KeyRef{}, err
 	}
-	return cpm.KeyRef{ID: cpm.KeyID(o.ID), Name: a.Name, Version: uint32(o.Version)}, tx.Put(o)
+	return cpm.KeyRef{ID: cpm.KeyID(o.ID), Name: a.Name, Version: number(o.Version)}, tx.Put(o)
 }
 
 // take checks the addition and reads or makes the key.

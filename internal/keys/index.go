@@ -2,6 +2,7 @@ package keys
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ func NewIndex(series []store.Series, objects []store.Object) *Index {
 
 func newVersion(s *store.Series, o *store.Object) *Version {
 	return &Version{
-		Ref:     cpm.KeyRef{ID: cpm.KeyID(o.ID), Name: s.Name, Version: uint32(o.Version)},
+		Ref:     cpm.KeyRef{ID: cpm.KeyID(o.ID), Name: s.Name, Version: number(o.Version)},
 		Space:   s.Space,
 		Use:     cpm.KeyUse(s.Use),
 		Row:     *o,
@@ -53,6 +54,11 @@ func newVersion(s *store.Series, o *store.Object) *Version {
 
 		SeriesCreated: s.CreatedAt,
 	}
+}
+
+// number is a version as references carry it; no series ever has four billion.
+func number(version int64) uint32 {
+	return uint32(min(version, math.MaxUint32)) //nolint:gosec // bounded in this line
 }
 
 func newSpace(versions []*Version) *space {

@@ -105,10 +105,10 @@ func (b *bench) protect(name string, version uint32) (string, error) {
 	return found[0].String(), nil
 }
 
-func (b *bench) process(name string) (found []string, unusable bool) {
+func (b *bench) process() (found []string, unusable bool) {
 	b.t.Helper()
 	versions, unusable, err := b.index().Select(Wish{
-		FSP: "payerfsp", Use: cpm.UseSignature, Key: &cpmv1.KeySelector{Name: name}, Overlap: DefaultOverlap,
+		FSP: "payerfsp", Use: cpm.UseSignature, Overlap: DefaultOverlap,
 	}, b.now)
 	b.must(err)
 	for _, v := range versions {
@@ -129,11 +129,11 @@ func TestAnUpdateSupersedesAndOverlaps(t *testing.T) {
 	if _, err := b.protect("jws", 1); !errors.Is(err, fault.State) {
 		t.Errorf("a superseded version signs: %v", err)
 	}
-	if got, _ := b.process(""); !slices.Equal(got, []string{"jws/2", "jws/1"}) {
+	if got, _ := b.process(); !slices.Equal(got, []string{"jws/2", "jws/1"}) {
 		t.Errorf("within the overlap %v verify", got)
 	}
 	b.now = b.now.Add(DefaultOverlap)
-	if got, _ := b.process(""); !slices.Equal(got, []string{"jws/2"}) {
+	if got, _ := b.process(); !slices.Equal(got, []string{"jws/2"}) {
 		t.Errorf("after the overlap %v verify", got)
 	}
 	backups := b.index().Of("payerfsp", "jws")
@@ -163,7 +163,7 @@ func TestAVersionFromLaterOnTakesOverThen(t *testing.T) {
 		if got, _ := b.protect("", 0); got != c.signs {
 			t.Errorf("at %s signs %q, want %q", c.at, got, c.signs)
 		}
-		if got, unusable := b.process(""); !slices.Equal(got, c.verify) || unusable != c.nothing {
+		if got, unusable := b.process(); !slices.Equal(got, c.verify) || unusable != c.nothing {
 			t.Errorf("at %s verify %v %v, want %v", c.at, got, unusable, c.verify)
 		}
 	}
@@ -180,14 +180,14 @@ func TestADeletedKeyIsUsedNeverAgain(t *testing.T) {
 	if _, err := b.protect("", 0); !errors.Is(err, fault.State) {
 		t.Errorf("a deleted key signs: %v", err)
 	}
-	if got, unusable := b.process(""); len(got) != 0 || !unusable {
+	if got, unusable := b.process(); len(got) != 0 || !unusable {
 		t.Errorf("a deleted key verifies: %v %v", got, unusable)
 	}
 	if err := remove(); !errors.Is(err, fault.State) {
 		t.Errorf("deleted twice: %v", err)
 	}
 	b.mustAdd(Addition{Name: "jws", Generate: "ES256"})
-	if got, _ := b.process(""); !slices.Equal(got, []string{"jws/2"}) {
+	if got, _ := b.process(); !slices.Equal(got, []string{"jws/2"}) {
 		t.Errorf("after another Add %v verify", got)
 	}
 	err := b.change(func(tx *store.Tx) error { return b.manager.Delete(tx, "payerfsp", "other", "x") })
@@ -208,7 +208,7 @@ func TestAnotherKeyDoesNotChangeWhatSignsUnasked(t *testing.T) {
 	if got, err := b.protect("a-later-one", 0); err != nil || got != "a-later-one/1" {
 		t.Errorf("signs with %s %v", got, err)
 	}
-	if got, _ := b.process(""); len(got) != 2 {
+	if got, _ := b.process(); len(got) != 2 {
 		t.Errorf("verify %v", got)
 	}
 }
@@ -220,7 +220,7 @@ func TestAtMostThreeKeysVerify(t *testing.T) {
 		b.mustAdd(Addition{Name: "jws", Generate: "ES256"})
 		b.now = b.now.Add(time.Second)
 	}
-	if got, _ := b.process(""); !slices.Equal(got, []string{"jws/5", "jws/4", "jws/3"}) {
+	if got, _ := b.process(); !slices.Equal(got, []string{"jws/5", "jws/4", "jws/3"}) {
 		t.Errorf("verify %v", got)
 	}
 }
@@ -231,7 +231,7 @@ func TestReasonsThereIsNoKey(t *testing.T) {
 	if _, err := b.protect("", 0); !errors.Is(err, fault.NotFound) {
 		t.Errorf("no key: %v", err)
 	}
-	if got, unusable := b.process(""); len(got) != 0 || unusable {
+	if got, unusable := b.process(); len(got) != 0 || unusable {
 		t.Errorf("no key: %v %v", got, unusable)
 	}
 	_, public := pemPair(t)
@@ -276,7 +276,7 @@ func TestWeakAndWrongKeysAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	private, public := pemPair(t)
-	weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // the test needs a weak key
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func (s states) Collect(ch chan<- prometheus.Metric) {
 }
 
 // RevisionCollector shows the revision of the configuration in force as cpm_config_revision.
-func RevisionCollector(now func() uint64) prometheus.Collector {
+func RevisionCollector(now func() int64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cpm_config_revision",
 		Help: "Revision of the configuration in force.",

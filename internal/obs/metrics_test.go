@@ -47,7 +47,7 @@ func TestMetricsAndTheirLabels(t *testing.T) {
 	m.SignatureRefusals.WithLabelValues("key-unknown").Add(2)
 	m.InFlight.WithLabelValues("http").Set(3)
 	m.CertificateExpires("mojaloop", time.Unix(1_800_000_000, 0))
-	m.Registry.MustRegister(obs.RevisionCollector(func() uint64 { return 41 }), obs.StateCollector(func() cpm.State { return cpm.Active }))
+	m.Registry.MustRegister(obs.RevisionCollector(func() int64 { return 41 }), obs.StateCollector(func() cpm.State { return cpm.Active }))
 	got := values(t, m.Registry)
 	maps.DeleteFunc(got, func(name string, _ float64) bool {
 		return strings.HasPrefix(name, "cpm_build_info{goversion=go") && strings.HasSuffix(name, ",revision=abc,version=1.2.3}")

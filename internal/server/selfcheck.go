@@ -35,12 +35,14 @@ func (s *server) selfChecks(ctx context.Context) error {
 	} {
 		began := time.Now()
 		found, err := check.run(ctx)
-		attrs := []slog.Attr{obs.Event("selfcheck." + check.name), obs.Duration(time.Since(began)), slog.String("found", found)}
+		attrs := []slog.Attr{
+			obs.Event("selfcheck." + check.name), slog.String("check", check.name), obs.Duration(time.Since(began)), slog.String("found", found),
+		}
 		if err != nil {
-			s.log.LogAttrs(ctx, slog.LevelError, "self-check failed: "+check.name, append(attrs, obs.Err(err))...)
+			s.log.LogAttrs(ctx, slog.LevelError, "self-check failed", append(attrs, obs.Err(err))...)
 			return err
 		}
-		s.log.LogAttrs(ctx, slog.LevelInfo, "self-check passed: "+check.name, attrs...)
+		s.log.LogAttrs(ctx, slog.LevelInfo, "self-check passed", attrs...)
 	}
 	return nil
 }

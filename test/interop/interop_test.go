@@ -183,7 +183,8 @@ func theySign(t *testing.T, m *cpmtest.CPM, node *peer, k key, samples []message
 			verify := func(body string) (out struct {
 				Valid        bool
 				Form, Reason string
-			}) {
+			},
+			) {
 				call(t, client, m.URL("/v1/fsps/"+s.Headers["fspiop-source"]+"/jws/verify"), map[string]any{
 					"method": s.Method, "uri": s.URI, "headers": signed.Headers, "body": body, "key": map[string]any{"name": k.name},
 				}, &out)

@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// plea is one request of the JSON port as it goes over the wire. It is not made by an HTTP client, which would mend it.
+type plea struct {
+	method, path string
+	header       map[string]string
+	body         []byte
+	// See httpCase.
+	chunked, slowly, silent bool
+}
+
+// errHandshake says that the connection did not come about.
+var errHandshake = errors.New("the connection was refused")
+
+// ask sends the plea on a connection of its own and reads everything that comes back. It is an error unless that is one
+// answer and, on a connection that is kept, the answer to one more request.
+func (p plea) ask(address string, c *tls.Config) (status int, header http.Header, body []byte, again bool, err error) {
+	conn, err := tls.Dial("tcp", address, c)
+	if err != nil {
+		return 0, nil, nil, false, fmt.Errorf("%w: %w", errHandshake, err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		p.write(conn)
+	}()
+	in := bufio.NewReader(conn)
+	answer, err := http.ReadResponse(in, nil)
+	if alert := (&tlsAlert{}); errors.As(err, &alert.error) {
+		return 0, nil, nil, false, fmt.Errorf("%w: %w", errHandshake, err)
+	}
+	if err != nil {
+		return 0, nil, nil, false, fmt.Errorf("no answer: %w", err)
+	}
+	if body, err = io.ReadAll(answer.Body); err != nil {
+		return 0, nil, nil, false, fmt.Errorf("half an answer: %w", err)
+	}
+	if !answer.Close {
+		<-sent
+		again, err = true, oneMore(conn, in)
+	}
+	if err == nil {
+		err = nothing(in)
+	}
+	return answer.StatusCode, answer.Header, body, again, err
+}
+
+// tlsAlert is how TLS 1.3 refuses a client's certificate: at the first reading.
+type tlsAlert struct{ error tls.AlertError }
+
+// write sends the request. It may fail: the CPM need not read what it has declined.
+func (p plea) write(conn io.Writer) {
+	var head bytes.Buffer
+	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\n", p.method, p.path)
+	for name, value := range p.header {
+		fmt.Fprintf(&head, "%s: %s\r\n", name, value)
+	}
+	if p.chunked {
+		head.WriteString("Transfer-Encoding: chunked\r\n\r\n")
+	} else {
+		fmt.Fprintf(&head, "Content-Length: %d\r\n\r\n", len(p.body))
+	}
+	if _, err := conn.Write(head.Bytes()); err != nil || p.silent {
+		return
+	}
+	switch {
+	case p.slowly:
+		for i := range p.body {
+			if _, err := conn.Write(p.body[i : i+1]); err != nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	case p.chunked:
+		p.writeChunks(conn)
+	default:
+		_, _ = conn.Write(p.body)
+	}
+}
+
+func (p plea) writeChunks(conn io.Writer) {
+	const size = 64 << 10
+	for rest := p.body; len(rest) > 0; {
+		n := min(size, len(rest))
+		if _, err := fmt.Fprintf(conn, "%x\r\n%s\r\n", n, rest[:n]); err != nil {
+			return
+		}
+		rest = rest[n:]
+	}
+	_, _ = io.WriteString(conn, "0\r\n\r\n")
+}
+
+// oneMore asks for the OpenAPI document on the same connection, which shows that the answers are still in step.
+func oneMore(conn io.Writer, in *bufio.Reader) error {
+	if _, err := io.WriteString(conn, "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
+		return fmt.Errorf("a kept connection was closed: %w", err)
+	}
+	answer, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return fmt.Errorf("a kept connection does not answer: %w", err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && (answer.StatusCode != http.StatusOK || !strings.HasPrefix(string(text), "{")) {
+		err = fmt.Errorf("another answer than the one asked for, status %d", answer.StatusCode)
+	}
+	return err
+}
+
+// nothing is nil when the connection ends here.
+func nothing(in *bufio.Reader) error {
+	if b, err := in.ReadByte(); err == nil {
+		return fmt.Errorf("there is more than one answer, it begins with %q", b)
+	} else if !errors.Is(err, io.EOF) {
+		return fmt.Errorf("the connection does not end well: %w", err)
+	}
+	return nil
+}
