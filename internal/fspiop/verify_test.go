@@ -1,6 +1,7 @@
 package fspiop
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/hmac"
@@ -293,4 +294,31 @@ func TestVerifyMalleableSignatureHasTheSameSigningInput(t *testing.T) {
 func negate(s []byte) []byte {
 	n := elliptic.P256().Params().N
 	return new(big.Int).Sub(n, new(big.Int).SetBytes(s)).FillBytes(make([]byte, 32))
+}
+
+// counting is a scheme under which nothing verifies.
+type counting struct {
+	edwards
+	tries *int
+}
+
+func (c counting) verify(crypto.PublicKey, []byte, []byte) bool {
+	*c.tries++
+	return false
+}
+
+func TestVerifyTriesEqualFormsOnce(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]int{
+		``: 1, `not JSON`: 1, `{"a":1,"b":2}`: 1, `{"a": 1,"b":2}`: 2, `{"b":1,"a":2}`: 2, `{ "b":1,"a":2}`: 3, `{"a":1,"a":1}`: 1,
+	} {
+		tries := 0
+		v := verification{
+			keys: make([]Key, 2), usable: []int{0, 1}, message: &Message{Body: []byte(body)}, policy: DefaultPolicy(),
+			algorithm: Algorithm{"counting", counting{tries: &tries}},
+		}
+		if reason, _ := v.tryForms(); reason == "" || tries != 2*want {
+			t.Errorf("%s: reason %q after %d tries with 2 keys, want %d forms", body, reason, tries, want)
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -50,12 +49,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 
 func raw(t *testing.T, path, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+	if _, err := storetest.Raw(t, path).ExecContext(t.Context(), statement); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -49,8 +49,14 @@ func TestRefsOfIDsAndNumbers(t *testing.T) {
 func TestRefsThatNameNothing(t *testing.T) {
 	t.Parallel()
 	for _, r := range []store.Ref{
-		{}, {Table: "revision"}, {Table: "changes", PK: "1"}, {Table: "routes", PK: "a"}, {Table: "routes", PK: "a/b/c"},
-		{Table: "keks", PK: "f/1x"}, {Table: "objects", PK: "01"}, {Table: "objects", PK: "zz02000000000000000000000000000f"},
+		{},
+		{Table: "revision"},
+		{Table: "changes", PK: "1"},
+		{Table: "routes", PK: "a"},
+		{Table: "routes", PK: "a/b/c"},
+		{Table: "keks", PK: "f/1x"},
+		{Table: "objects", PK: "01"},
+		{Table: "objects", PK: "zz02000000000000000000000000000f"},
 	} {
 		if row, err := r.Row(); err == nil {
 			t.Errorf("%v gave %v", r, row)

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"database/sql"
 	"path/filepath"
 	"testing"
 
@@ -16,13 +15,8 @@ func TestSQLite(t *testing.T) {
 
 func newSQLite(t *testing.T) storetest.Target {
 	path := filepath.Join(t.TempDir(), "cpm?x#%20.db") // nothing of it may be taken for an option
-	raw, err := sql.Open("sqlite", "file:"+filepath.Dir(path)+"/cpm%3fx%23%2520.db?_busy_timeout=5000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = raw.Close() })
 	return storetest.Target{
-		Raw:         raw,
+		Raw:         storetest.Raw(t, path),
 		Placeholder: func(int) string { return "?" },
 		Open: func(t *testing.T) *store.Store {
 			t.Helper()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -21,15 +22,21 @@ type plea struct {
 	chunked, slowly, silent bool
 }
 
-// errHandshake says that the connection did not come about.
-var errHandshake = errors.New("the connection was refused")
+// reply is what came back.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+	// again says that the connection was kept, so that one more request was made on it.
+	again bool
+}
 
 // ask sends the plea on a connection of its own and reads everything that comes back. It is an error unless that is one
 // answer and, on a connection that is kept, the answer to one more request.
-func (p plea) ask(address string, c *tls.Config) (status int, header http.Header, body []byte, again bool, err error) {
+func (p plea) ask(address string, c *tls.Config) (r reply, err error) {
 	conn, err := tls.Dial("tcp", address, c)
 	if err != nil {
-		return 0, nil, nil, false, fmt.Errorf("%w: %w", errHandshake, err)
+		return r, err
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(patience))
@@ -40,27 +47,36 @@ func (p plea) ask(address string, c *tls.Config) (status int, header http.Header
 	}()
 	in := bufio.NewReader(conn)
 	answer, err := http.ReadResponse(in, nil)
-	if alert := (&tlsAlert{}); errors.As(err, &alert.error) {
-		return 0, nil, nil, false, fmt.Errorf("%w: %w", errHandshake, err)
-	}
 	if err != nil {
-		return 0, nil, nil, false, fmt.Errorf("no answer: %w", err)
+		return r, fmt.Errorf("no answer: %w", err)
 	}
-	if body, err = io.ReadAll(answer.Body); err != nil {
-		return 0, nil, nil, false, fmt.Errorf("half an answer: %w", err)
+	r = reply{status: answer.StatusCode, header: answer.Header, again: !answer.Close}
+	if r.body, err = io.ReadAll(answer.Body); err != nil {
+		return r, fmt.Errorf("half an answer: %w", err)
 	}
-	if !answer.Close {
+	if r.again {
 		<-sent
-		again, err = true, oneMore(conn, in)
+		if err := oneMore(conn, in); err != nil {
+			return r, err
+		}
 	}
-	if err == nil {
-		err = nothing(in)
-	}
-	return answer.StatusCode, answer.Header, body, again, err
+	return r, nothing(in)
 }
 
-// tlsAlert is how TLS 1.3 refuses a client's certificate: at the first reading.
-type tlsAlert struct{ error tls.AlertError }
+// refused is nil when the port refuses the certificate, which TLS 1.3 shows at the first reading.
+func refused(address string, c *tls.Config) error {
+	conn, err := tls.Dial("tcp", address, c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, err = conn.Read(make([]byte, 1))
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "remote error" {
+		return nil
+	}
+	return fmt.Errorf("the certificate was not refused: %w", err)
+}
 
 // write sends the request. It may fail: the CPM need not read what it has declined.
 func (p plea) write(conn io.Writer) {
@@ -128,4 +144,11 @@ func nothing(in *bufio.Reader) error {
 		return fmt.Errorf("the connection does not end well: %w", err)
 	}
 	return nil
+}
+
+// overHTTP2 is c for the gRPC port.
+func overHTTP2(c *tls.Config) *tls.Config {
+	c = c.Clone()
+	c.NextProtos = []string{"h2"}
+	return c
 }

@@ -1,0 +1,140 @@
+// Package api is the Mojaloop port: the cryptographic operations for Mojaloop services, as HTTPS JSON and as gRPC, from
+// the one definition in proto/cpm/v1.
+//
+// A door reads and bounds a request, makes the caller's certificate a Principal, stamps the arrival, hands a cpm.Request
+// to the Processor and shows its answer or decline in the caller's protocol. It decides nothing else: access, routes,
+// keys and deadlines belong to the Processor. Every limit holds before anything is allocated for what it limits.
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// Processor performs operations; package core is the one of a CPM. It sets the deadline itself: the context it is given
+// carries only the caller's own deadline and cancellation. An error that is not a *fault.Error is shown as Internal.
+type Processor interface {
+	Process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
+}
+
+// Config is what a Door is made of. Only Processor is mandatory.
+type Config struct {
+	Processor Processor
+	// Logger hears what the door itself declines, and failures; nil is silence.
+	Logger *slog.Logger
+	// Metrics hears every answer; nil is nobody.
+	Metrics Metrics
+	// Now is the wall clock; nil is time.Now.
+	Now func() time.Time
+	// NewID makes request ids, which must be unique and safe in a header; nil makes 128 random bits.
+	NewID func() string
+	// Limits bound what callers can make the door do; fields that are zero have the value of DefaultLimits.
+	Limits Limits
+}
+
+// Door is the Mojaloop port, both protocols. Its methods may be called concurrently.
+type Door struct {
+	processor  Processor
+	log        *slog.Logger
+	metrics    Metrics
+	now        func() time.Time
+	newID      func() string
+	limits     Limits
+	operations operations
+	shapes     shapes
+	document   []byte
+	gate       *gate
+	reading    *budget
+	calls      *budget
+	buffers    *buffers
+	// closing is closed when the ports shall close; sessions are the streams that still read.
+	closing   chan struct{}
+	closeOnce sync.Once
+	sessions  sync.WaitGroup
+}
+
+// New makes a Door. It panics if a message of proto/cpm/v1 has a field the JSON mapping does not know, which only a
+// change of the definition can cause.
+func New(c Config) *Door {
+	d := &Door{
+		processor: c.Processor,
+		log:       c.Logger,
+		metrics:   c.Metrics,
+		now:       c.Now,
+		newID:     c.NewID,
+		limits:    c.Limits.orDefault(),
+		buffers:   newBuffers(),
+		closing:   make(chan struct{}),
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	if d.metrics == nil {
+		d.metrics = nobody{}
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	if d.newID == nil {
+		d.newID = rand.Text
+	}
+	d.gate = newGate(d.metrics)
+	d.reading = newBudget(int64(d.limits.Reading))
+	d.calls = newBudget(int64(d.limits.Calls))
+	d.operations = newOperations()
+	d.shapes = newShapes(d.operations, &d.limits)
+	d.document = newDocument(d.operations, &d.limits)
+
+	return d
+}
+
+// Drain declines every new request from now on, waits until the accepted ones are answered, goes on declining for
+// Limits.Linger so that callers on kept connections hear it, and then lets ServeJSON and ServeGRPC close their
+// connections and return. When ctx ends first, the ports close all the same and its error is returned.
+func (d *Door) Drain(ctx context.Context) error {
+	d.gate.decline()
+	err := d.gate.wait(ctx)
+	if err == nil {
+		d.linger(ctx)
+	}
+	d.closeOnce.Do(func() { close(d.closing) })
+	return err
+}
+
+func (d *Door) linger(ctx context.Context) {
+	timer := time.NewTimer(d.limits.Linger)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-d.closing:
+	}
+}
+
+// drainAfter is what ends a port: it returns when the ports shall close, having drained by itself if ctx ended first.
+func (d *Door) drainAfter(ctx context.Context, failed <-chan error) error {
+	select {
+	case err := <-failed:
+		return err
+	case <-d.closing:
+		return nil
+	case <-ctx.Done():
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.limits.Drain)
+	defer cancel()
+	if err := d.Drain(bounded); err != nil {
+		d.log.LogAttrs(ctx, slog.LevelError, "Mojaloop port closes with requests unanswered")
+	}
+	return nil
+}
+
+// shuttingDown is the decline of everything that comes after Drain.
+func shuttingDown() *fault.Error {
+	return fault.New(fault.Unavailable, "shutting down, send it to another instance")
+}

@@ -1,0 +1,253 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// held is a Processor that keeps its requests until it is let go.
+type held struct {
+	started atomic.Int64
+	free    chan struct{}
+}
+
+func (p *held) process(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+	p.started.Add(1)
+	select {
+	case <-p.free:
+		return echo(ctx, r)
+	case <-ctx.Done():
+		return nil, fault.New(fault.Timeout, "cancelled")
+	}
+}
+
+func TestDrainAnswersTheAcceptedAndDeclinesTheNew(t *testing.T) {
+	t.Parallel()
+	p := &held{free: make(chan struct{})}
+	h := open(t, p.process, func(c *Config) { c.Limits.Linger = time.Second })
+	client, rpc := h.http(), h.dial()
+	path := h.url("/v1/fsps/f/jws/sign")
+	stream := h.talk(t.Context())
+	stream.ask(1, signProcess())
+	json := make(chan answer)
+	unary := make(chan error)
+	go func() { json <- post(t, client, path, strings.NewReader(sign)) }()
+	go func() {
+		_, err := rpc.Process(t.Context(), signProcess())
+		unary <- err
+	}()
+	kept, keptAnswer := raw(t, h)
+	fmt.Fprint(kept, "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+	if a := keptAnswer(); a.status != 200 || a.closed {
+		t.Error(a.status, a.closed)
+	}
+	waitFor(t, func() bool { return p.started.Load() == 3 })
+
+	drained := make(chan error)
+	go func() { drained <- h.Drain(t.Context()) }()
+	waitFor(t, h.gate.declining.Load)
+
+	// New requests, on kept and on new connections, are declined.
+	fmt.Fprint(kept, "POST /v1/fsps/f/jws/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+	for name, a := range map[string]answer{"kept": keptAnswer(), "new": post(t, h.http(), path, strings.NewReader(sign))} {
+		if a.status != 503 || a.kind(t) != "unavailable" || !a.closed || !strings.Contains(a.body, "shutting down") {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if _, err := rpc.Process(t.Context(), signProcess()); status.Code(err) != codes.Unavailable || kindOfStatus(t, err) != "unavailable" {
+		t.Error(err)
+	}
+	stream.ask(2, signProcess())
+	if id, r := stream.hear(); id != 2 || refused(r) != "unavailable" {
+		t.Error(id, r)
+	}
+	select {
+	case err := <-drained:
+		t.Fatal("drained with requests unanswered:", err)
+	default:
+	}
+
+	// The accepted are answered.
+	close(p.free)
+	if a := <-json; a.status != 200 || !a.closed {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if err := <-unary; err != nil {
+		t.Error(err)
+	}
+	if id, r := stream.hear(); id != 1 || r.GetJwsSign() == nil {
+		t.Error(id, r)
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable {
+		t.Error(err)
+	}
+	h.served.Wait()
+	if n := h.counts.outcomes(); n["ok"] != 4 || n["unavailable"] != 4 || len(n) != 2 {
+		t.Errorf("%v", n)
+	}
+}
+
+// TestDrainUnderLoad is about resets: whoever sends until it is told to stop gets an answer to each request.
+func TestDrainUnderLoad(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+		time.Sleep(time.Millisecond)
+		return echo(ctx, r)
+	}, func(c *Config) { c.Limits.Linger = 300 * time.Millisecond })
+	var callers sync.WaitGroup
+	var answered atomic.Int64
+	for range 6 {
+		callers.Go(func() {
+			client := h.http()
+			for {
+				a := post(t, client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign))
+				answered.Add(1)
+				if a.status == 503 {
+					return
+				}
+				if a.status != 200 {
+					t.Errorf("%d %s", a.status, a.body)
+				}
+			}
+		})
+	}
+	for range 2 {
+		callers.Go(func() {
+			client := h.dial()
+			for {
+				_, err := client.Process(t.Context(), signProcess())
+				answered.Add(1)
+				if status.Code(err) == codes.Unavailable {
+					if kindOfStatus(t, err) != "unavailable" {
+						t.Error(err)
+					}
+					return
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	waitFor(t, func() bool { return h.counts.outcomes()["ok"] > 50 })
+	if err := h.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	callers.Wait()
+	h.served.Wait()
+	if n := h.counts.outcomes(); n["ok"]+n["unavailable"] != int(answered.Load()) || n["unavailable"] != 8 {
+		t.Errorf("%d answers seen, %v counted", answered.Load(), n)
+	}
+}
+
+func TestADrainThatTakesTooLongGivesUp(t *testing.T) {
+	t.Parallel()
+	p := &held{free: make(chan struct{})}
+	h := open(t, p.process)
+	ended := make(chan error, 3)
+	stream := h.talk(t.Context())
+	stream.ask(1, signProcess())
+	go func() {
+		_, err := stream.Recv()
+		ended <- err
+	}()
+	go func() {
+		_, err := h.dial().Process(t.Context(), signProcess())
+		ended <- err
+	}()
+	go func() {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url("/v1/process"), strings.NewReader(`{"fsp":"f","jwsSign":{}}`))
+		if err == nil {
+			r.Header.Set("Content-Type", "application/json")
+			var res *http.Response
+			if res, err = h.http().Do(r); err == nil {
+				_, _ = io.Copy(io.Discard, res.Body)
+				err = res.Body.Close()
+			}
+		}
+		ended <- err
+	}()
+	waitFor(t, func() bool { return p.started.Load() == 3 })
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := h.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	h.served.Wait()
+	for range 3 {
+		<-ended
+	}
+	waitFor(t, func() bool { return h.counts.outcomes()["timeout"] == 3 })
+}
+
+func TestAPortWhoseContextEndsDrains(t *testing.T) {
+	t.Parallel()
+	p := &held{free: make(chan struct{})}
+	h := open(t, p.process)
+	result := make(chan answer)
+	client := h.http()
+	go func() { result <- post(t, client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign)) }()
+	waitFor(t, func() bool { return p.started.Load() == 1 })
+	h.stop()
+	waitFor(t, h.gate.declining.Load)
+	close(p.free)
+	if a := <-result; a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	h.served.Wait()
+	if err := h.Drain(t.Context()); err != nil {
+		t.Error("draining twice:", err)
+	}
+}
+
+func TestAPortGivesUpWhenTheDrainLimitIsReached(t *testing.T) {
+	t.Parallel()
+	p := &held{free: make(chan struct{})}
+	h := open(t, p.process, func(c *Config) { c.Limits.Drain = 10 * time.Millisecond })
+	ended := make(chan error)
+	go func() {
+		_, err := h.dial().Process(t.Context(), signProcess())
+		ended <- err
+	}()
+	waitFor(t, func() bool { return p.started.Load() == 1 })
+	h.stop()
+	h.served.Wait()
+	if err := <-ended; status.Code(err) != codes.Unavailable {
+		t.Error(err)
+	}
+	if !strings.Contains(h.log.String(), "requests unanswered") {
+		t.Error(h.log)
+	}
+}
+
+func TestStreamsEndWhenNothingIsUnderWay(t *testing.T) {
+	t.Parallel()
+	h := open(t, echo)
+	s := h.talk(t.Context())
+	s.ask(1, signProcess())
+	s.hear()
+	if err := h.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Recv(); status.Code(err) != codes.Unavailable || kindOfStatus(t, err) != "unavailable" {
+		t.Error(err)
+	}
+	h.served.Wait()
+}

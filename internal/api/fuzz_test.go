@@ -1,0 +1,118 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// within checks that a decline does not show six bytes in a row of the input, unless every decline has them.
+func within(t *testing.T, answer string, input []byte, constant string) {
+	t.Helper()
+	const length = 6
+	for i := 0; i+length <= len(input); i++ {
+		if part := string(input[i : i+length]); strings.Contains(answer, part) && !strings.Contains(constant, part) {
+			t.Fatalf("%q of the input in %s", part, answer)
+		}
+	}
+}
+
+// words are what declines may say, whatever the input.
+const words = `{"errorInformation":{"errorCode":"3101","errorDescription":"Malformed syntax - the request body is not the JSON of this operation - ` +
+	`the request names no operation - the name of the FSP cannot be one - a header has no name - two headers have the same name: ` +
+	`give one, values joined by a comma - Too large payload - a text has more than 32768 bytes - a list has more than 1000 items - more than 256 headers - ` +
+	`a header's name or value is too long - the decoded body has more than 5242880 bytes - the message is not one of cpm.v1 - ` +
+	`the id is 0 or that of another request under way","extensionList":{"extension":[{"key":"kind","value":"invalid"}]}},"requestId":"id-000000"},"value":"too-large"`
+
+func shown(t *testing.T, d *Door, e *fault.Error) string {
+	t.Helper()
+	out, err := appendJSON(nil, d.shapes.failure, e.Message("id-000000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// FuzzProcessJSON posts arbitrary bytes: each gets one answer, never our own fault, and declines show nothing of it.
+func FuzzProcessJSON(f *testing.F) {
+	f.Add([]byte(`{"fsp":"payerfsp","jwsSign":` + sign + `}`))
+	f.Add([]byte(`{"fsp":"` + canary + `","jwsVerify":{"bodyBase64":"AAE="}}`))
+	f.Add([]byte(`{"fsp":"f","jwsSign":{"headers":{"Date":"` + canary + `","date":"b"}}}`))
+	f.Add([]byte(`{"fsp":"f"}`))
+	f.Add([]byte(canary))
+	c := newCounts()
+	d := New(Config{Processor: processor(echo), Metrics: c, NewID: func() string { return "id-000000" }})
+	h := d.Handler(func(*http.Request) (cpm.Principal, error) {
+		return cpm.Principal{Kind: cpm.PrincipalCertificate, Name: "fuzz"}, nil
+	})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		before := len(c.answers)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/process", bytes.NewReader(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		w := &plainWriter{header: http.Header{}}
+		h.ServeHTTP(w, r)
+		if len(c.answers) != before+1 {
+			t.Fatalf("%d answers counted", len(c.answers)-before)
+		}
+		switch w.status {
+		case 200:
+		case 400, 413:
+			within(t, w.body.String(), in, words)
+		default:
+			t.Fatalf("%d %s", w.status, w.body.String())
+		}
+		if d.reading.left.Load() != int64(d.limits.Reading) {
+			t.Fatal("bytes are still reserved")
+		}
+	})
+}
+
+// FuzzStreamRequest gives arbitrary bytes to the decoder of a stream: what it takes is what Protocol Buffers reads, and
+// what it refuses is refused without showing any of it.
+func FuzzStreamRequest(f *testing.F) {
+	for _, m := range []*cpmv1.StreamRequest{
+		{}, {Id: 1, Request: signProcess()}, {Id: 1 << 63, Request: &cpmv1.ProcessRequest{Fsp: canary}},
+		{Id: 2, Request: &cpmv1.ProcessRequest{Fsp: "f", Operation: &cpmv1.ProcessRequest_JwsVerify{
+			JwsVerify: &cpmv1.JwsVerifyRequest{Content: &cpmv1.JwsVerifyRequest_BodyBase64{BodyBase64: []byte{0}}, Key: &cpmv1.KeySelector{Version: 1}}}}},
+	} {
+		in, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(in)
+	}
+	d := New(Config{Processor: processor(echo)})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var ours, theirs cpmv1.StreamRequest
+		err := proto.Unmarshal(in, &theirs)
+		e := d.decode(&frame{data: mem.SliceBuffer(in)}, d.limits.Message, d.shapes.streamRequest, &ours)
+		if e != nil {
+			within(t, shown(t, d, e), in, words)
+			return
+		}
+		if err != nil || !proto.Equal(&ours, &theirs) || len(theirs.ProtoReflect().GetUnknown()) > 0 {
+			t.Fatalf("ours %v, theirs %v %v", &ours, &theirs, err)
+		}
+		if id := streamID(in); id != ours.GetId() {
+			t.Fatalf("id %d, want %d", id, ours.GetId())
+		}
+		q := d.begin(GRPC, "id-000000", cpm.Principal{})
+		if out, e := d.processEnvelope(context.WithoutCancel(t.Context()), &q, ours.GetRequest()); e != nil {
+			within(t, shown(t, d, e), in, words)
+		} else if out.GetResult() == nil {
+			t.Fatal("neither result nor decline")
+		}
+	})
+}

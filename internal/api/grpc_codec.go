@@ -1,0 +1,74 @@
+package api
+
+import (
+	"errors"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+)
+
+// frame is a message as it came, kept until somebody who can decline it decodes it.
+type frame struct{ data mem.Buffer }
+
+func (f *frame) bytes() []byte { return f.data.ReadOnlyData() }
+
+// free gives the memory back; the bytes may not be used any more.
+func (f *frame) free() {
+	if f.data != nil {
+		f.data.Free()
+		f.data = nil
+	}
+}
+
+// sealed is an answer that has been encoded, so that sending it is short.
+type sealed struct{ data mem.BufferSlice }
+
+// codec hands requests over undecoded: gRPC's own would decode without bounds and answer with its error text.
+type codec struct{}
+
+var errCodec = errors.New("not a message of this service")
+
+// Name is the content subtype.
+func (codec) Name() string { return "proto" }
+
+// Unmarshal keeps the bytes.
+func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	f, ok := v.(*frame)
+	if !ok {
+		return errCodec
+	}
+	f.free()
+	f.data = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	return nil
+}
+
+// Marshal encodes a message that has not been encoded yet.
+func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	switch m := v.(type) {
+	case sealed:
+		return m.data, nil
+	case proto.Message:
+		return seal(m)
+	default:
+		return nil, errCodec
+	}
+}
+
+// seal encodes m into memory that gRPC gives back when it has sent it.
+func seal(m proto.Message) (mem.BufferSlice, error) {
+	size := proto.Size(m)
+	options := proto.MarshalOptions{UseCachedSize: true}
+	if mem.IsBelowBufferPoolingThreshold(size) {
+		out, err := options.Marshal(m)
+		return mem.BufferSlice{mem.SliceBuffer(out)}, err
+	}
+	pool := mem.DefaultBufferPool()
+	room := pool.Get(size)
+	out, err := options.MarshalAppend((*room)[:0], m)
+	if err != nil {
+		pool.Put(room)
+		return nil, err
+	}
+	*room = out
+	return mem.BufferSlice{mem.NewBuffer(room, pool)}, nil
+}

@@ -1,0 +1,156 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// The flow control windows are fixed: measuring the link costs pings on every connection, and 64 KiB, the default, stops
+// callers on other machines. A message larger than the window gets its room when it is read.
+const (
+	streamWindow     = 256 << 10
+	connectionWindow = 2 << 20
+	metadataBytes    = 16 << 10
+)
+
+// ServeGRPC serves gRPC on l until ctx is done or Drain was called, drains, and returns nil when every accepted request
+// has been answered. What ServeJSON says of c holds here too.
+func (d *Door) ServeGRPC(ctx context.Context, l net.Listener, c *tls.Config) error {
+	n, err := d.listen(ctx, GRPC, l, c, "h2")
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	defer n.settle()
+	defer n.Close()
+	s := d.grpcServer()
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(n) }()
+	err = d.drainAfter(ctx, failed)
+	d.closeGRPC(ctx, s)
+	return err
+}
+
+func (d *Door) grpcServer() *grpc.Server {
+	s := grpc.NewServer(
+		grpc.Creds(shaken{}),
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.UnknownServiceHandler(d.unknownMethod),
+		grpc.MaxRecvMsgSize(d.limits.Batch),
+		grpc.MaxHeaderListSize(metadataBytes),
+		grpc.MaxConcurrentStreams(uint32(d.limits.CallsPerConnection)),
+		grpc.ConnectionTimeout(d.limits.HandshakeTimeout),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
+		grpc.InTapHandle(stoppable),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: d.limits.IdleTimeout, Time: time.Minute, Timeout: 20 * time.Second,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	)
+	s.RegisterService(d.service(), d)
+	return s
+}
+
+// service is the generated description with handlers that see a request before it is decoded.
+func (d *Door) service() *grpc.ServiceDesc {
+	return &grpc.ServiceDesc{
+		ServiceName: cpmv1.CryptographicService_ServiceDesc.ServiceName,
+		HandlerType: (*any)(nil),
+		Methods: []grpc.MethodDesc{
+			{MethodName: "Process", Handler: d.unary(d.unaryProcess)},
+			{MethodName: "Batch", Handler: d.unary(d.unaryBatch)},
+		},
+		Streams: []grpc.StreamDesc{
+			{StreamName: "Stream", Handler: d.stream, ServerStreams: true, ClientStreams: true},
+		},
+		Metadata: cpmv1.CryptographicService_ServiceDesc.Metadata,
+	}
+}
+
+// closeGRPC tells callers to go elsewhere, waits until they have their answers, and closes what is left: after a second
+// the connections, after another one it leaves calls that do not even end when their context does.
+func (d *Door) closeGRPC(ctx context.Context, s *grpc.Server) {
+	done := make(chan struct{})
+	go func() {
+		s.GracefulStop()
+		d.sessions.Wait()
+		close(done)
+	}()
+	for _, give := range []func(){s.Stop, func() {
+		d.log.LogAttrs(ctx, slog.LevelError, "calls do not end", slog.String("port", string(GRPC)))
+	}} {
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-done:
+			timer.Stop()
+			return
+		case <-timer.C:
+			give()
+		}
+	}
+}
+
+// shaken are the credentials of connections that the listener has authenticated.
+type shaken struct{}
+
+// ServerHandshake names the caller of a connection, once for all its requests.
+func (shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	address := c.RemoteAddr().String()
+	t, ok := c.(*tls.Conn)
+	if !ok {
+		p := cpm.Principal{Kind: cpm.PrincipalLoopback, Name: "dev", Address: address}
+		return c, &identity{principal: p}, nil
+	}
+	id := &identity{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}
+	id.principal, id.refused = nameOf(t.ConnectionState().VerifiedChains[0][0], address)
+	return c, id, nil
+}
+
+// ClientHandshake is never called: these are a server's credentials.
+func (shaken) ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return nil, nil, errors.ErrUnsupported
+}
+
+// Info describes the protocol.
+func (shaken) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
+}
+
+// Clone gives the same, there is nothing in it.
+func (s shaken) Clone() credentials.TransportCredentials { return s }
+
+// OverrideServerName is of no use to a server.
+func (shaken) OverrideServerName(string) error { return nil }
+
+// identity is what a connection knows of its caller.
+type identity struct {
+	credentials.CommonAuthInfo
+	principal cpm.Principal
+	refused   *fault.Error
+}
+
+// AuthType names the way callers are authenticated.
+func (*identity) AuthType() string { return "tls" }
+
+// callerOf finds the caller of a call.
+func callerOf(ctx context.Context) (cpm.Principal, *fault.Error) {
+	if p, ok := peer.FromContext(ctx); ok {
+		if id, ok := p.AuthInfo.(*identity); ok {
+			return id.principal, id.refused
+		}
+	}
+	return cpm.Principal{}, fault.New(fault.Unauthenticated, "a client certificate is needed")
+}

@@ -1,0 +1,205 @@
+package api
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// session is one stream of requests and answers. One goroutine reads; each request has its own, which also sends the
+// answer: gRPC gathers what several send into one write.
+type session struct {
+	door   *Door
+	stream grpc.ServerStream
+	ctx    context.Context
+	id     string
+	caller cpm.Principal
+	// window has one entry for each request under way; when it is full the stream is not read, and the caller's sending
+	// stops by flow control.
+	window    chan struct{}
+	answering sync.WaitGroup
+
+	sending sync.Mutex // held while an answer is sent
+	state   sync.Mutex // guards what follows
+	closed  bool
+	ids     map[uint64]struct{}
+}
+
+// stream serves one stream until the caller ends it or the port closes.
+func (d *Door) stream(_ any, stream grpc.ServerStream) error {
+	s := &session{
+		door: d, stream: stream, ctx: stream.Context(), id: d.newID(),
+		window: make(chan struct{}, d.limits.StreamWindow), ids: map[uint64]struct{}{},
+	}
+	_ = stream.SetHeader(metadata.MD{"x-request-id": {s.id}})
+	var e *fault.Error
+	if s.caller, e = callerOf(s.ctx); e == nil {
+		e = d.openCall()
+	}
+	if e != nil {
+		return s.refuse(e)
+	}
+	defer d.calls.give(1)
+	ended := make(chan error, 1)
+	d.sessions.Go(func() { ended <- s.read() })
+	select {
+	case err := <-ended:
+		s.answering.Wait()
+		return err
+	case <-d.closing:
+		s.close()
+		s.answering.Wait()
+		return statusOf(shuttingDown(), s.id)
+	}
+}
+
+// refuse declines the stream as a whole.
+func (s *session) refuse(e *fault.Error) error {
+	q := s.door.begin(GRPC, s.id, s.caller)
+	s.door.conclude(s.ctx, &q, e)
+	return statusOf(e, s.id)
+}
+
+// read takes requests until the caller has no more.
+func (s *session) read() error {
+	for {
+		select {
+		case s.window <- struct{}{}:
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		}
+		f := new(frame)
+		switch err := s.stream.RecvMsg(f); {
+		case err == io.EOF:
+			return nil
+		case status.Code(err) == codes.Canceled:
+			return err
+		case err != nil:
+			return s.refuse(notReceived(err))
+		case !s.open():
+			f.free()
+			return nil
+		}
+		go s.answer(f)
+	}
+}
+
+// open counts a request that is to be answered, unless the stream is closed.
+func (s *session) open() bool {
+	s.state.Lock()
+	defer s.state.Unlock()
+	if s.closed {
+		return false
+	}
+	s.answering.Add(1)
+	return true
+}
+
+func (s *session) close() {
+	s.state.Lock()
+	defer s.state.Unlock()
+	s.closed = true
+}
+
+// answer gives one request its answer.
+func (s *session) answer(f *frame) {
+	defer s.answering.Done()
+	defer func() { <-s.window }()
+	q := s.door.begin(GRPC, s.id, s.caller)
+	accepted := s.door.gate.enter(GRPC)
+	if accepted {
+		defer s.door.gate.leave(GRPC)
+	}
+	id := streamID(f.bytes())
+	q.id = s.id + "-" + strconv.FormatUint(id, 10)
+	out, e := s.perform(&q, id, f, accepted)
+	s.door.conclude(s.ctx, &q, e)
+	if e != nil {
+		out = packDecline(e, q.id)
+	}
+	s.send(&q, id, out)
+}
+
+func (s *session) perform(q *inquiry, id uint64, f *frame, accepted bool) (out *cpmv1.ProcessResponse, e *fault.Error) {
+	defer f.free()
+	defer func() {
+		if v := recover(); v != nil {
+			out, e = nil, s.door.panicked(s.ctx, q.id, v)
+		}
+	}()
+	if !accepted {
+		return nil, shuttingDown()
+	}
+	if !s.claim(id) {
+		return nil, fault.New(fault.Invalid, "the id is 0 or that of another request under way")
+	}
+	defer s.release(id)
+	var in cpmv1.StreamRequest
+	if e := s.door.decode(f, s.door.limits.Message, s.door.shapes.streamRequest, &in); e != nil {
+		return nil, e
+	}
+	return s.door.processEnvelope(s.ctx, q, in.GetRequest())
+}
+
+// claim takes an id for the time its request is under way.
+func (s *session) claim(id uint64) bool {
+	s.state.Lock()
+	defer s.state.Unlock()
+	if _, taken := s.ids[id]; taken || id == 0 {
+		return false
+	}
+	s.ids[id] = struct{}{}
+	return true
+}
+
+func (s *session) release(id uint64) {
+	s.state.Lock()
+	defer s.state.Unlock()
+	delete(s.ids, id)
+}
+
+// send sends an answer. When it cannot be sent, the caller is gone.
+func (s *session) send(q *inquiry, id uint64, out *cpmv1.ProcessResponse) {
+	data, err := seal(&cpmv1.StreamResponse{Id: id, Response: out})
+	if err != nil {
+		e := s.door.explain(s.ctx, q, err)
+		if data, err = seal(&cpmv1.StreamResponse{Id: id, Response: packDecline(e, q.id)}); err != nil {
+			return
+		}
+	}
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	_ = s.stream.SendMsg(sealed{data})
+}
+
+// streamID finds the id of a StreamRequest, which a decline needs too when the request cannot be decoded. It is 0 when
+// there is none.
+func streamID(in []byte) uint64 {
+	for len(in) > 0 {
+		number, wire, n := protowire.ConsumeTag(in)
+		if n < 0 {
+			return 0
+		}
+		if number == 1 && wire == protowire.VarintType {
+			id, _ := protowire.ConsumeVarint(in[n:])
+			return id
+		}
+		size := protowire.ConsumeFieldValue(number, wire, in[n:])
+		if size < 0 {
+			return 0
+		}
+		in = in[n+size:]
+	}
+	return 0
+}

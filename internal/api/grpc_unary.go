@@ -1,0 +1,169 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// stopKey finds the function that ends the reading of a call in its context.
+type stopKey struct{}
+
+// stoppable gives each call a context that its handler can end: nothing else interrupts a caller who announces a message
+// and does not send it.
+func stoppable(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	return context.WithValue(ctx, stopKey{}, cancel), nil
+}
+
+// rpc is a gRPC call with one request and one answer.
+type rpc struct {
+	inquiry
+	door *Door
+	ctx  context.Context
+	in   frame
+}
+
+// unary makes the handler of a method, of which serve is what it does with the request.
+func (d *Door) unary(serve func(*rpc) (proto.Message, *fault.Error)) grpc.MethodHandler {
+	return func(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+		x := &rpc{door: d, ctx: ctx}
+		defer x.in.free()
+		caller, e := callerOf(ctx)
+		x.inquiry = d.begin(GRPC, d.newID(), caller)
+		_ = grpc.SetHeader(ctx, metadata.MD{"x-request-id": {x.id}})
+		var out proto.Message
+		if e == nil {
+			out, e = x.answer(receive, serve)
+		}
+		d.conclude(ctx, &x.inquiry, e)
+		if e != nil {
+			return nil, statusOf(e, x.id)
+		}
+		return out, nil
+	}
+}
+
+func (x *rpc) answer(receive func(any) error, serve func(*rpc) (proto.Message, *fault.Error)) (out proto.Message, e *fault.Error) {
+	if e := x.door.openCall(); e != nil {
+		return nil, e
+	}
+	defer x.door.calls.give(1)
+	if e := x.receive(receive); e != nil {
+		return nil, e
+	}
+	if !x.door.gate.enter(GRPC) {
+		return nil, shuttingDown()
+	}
+	defer x.door.gate.leave(GRPC)
+	defer func() {
+		if v := recover(); v != nil {
+			out, e = nil, x.door.panicked(x.ctx, x.id, v)
+		}
+	}()
+	return serve(x)
+}
+
+func (d *Door) openCall() *fault.Error {
+	if !d.calls.take(1) {
+		return fault.New(fault.Busy, "too many calls at once, try again").After(time.Second)
+	}
+	return nil
+}
+
+// receive waits for the request, as long as a caller may need to send it. When it fails, gRPC has answered already.
+func (x *rpc) receive(receive func(any) error) *fault.Error {
+	if stop, ok := x.ctx.Value(stopKey{}).(context.CancelFunc); ok {
+		timer := time.AfterFunc(x.door.limits.ReadTimeout, stop)
+		defer timer.Stop()
+	}
+	if err := receive(&x.in); err != nil {
+		return notReceived(err)
+	}
+	x.arrival = x.door.now()
+	return nil
+}
+
+// notReceived is the decline of a request that gRPC refused or that did not come.
+func notReceived(err error) *fault.Error {
+	switch status.Code(err) {
+	case codes.ResourceExhausted:
+		return fault.New(fault.TooLarge, "the message is too large").Because(err)
+	case codes.Canceled, codes.DeadlineExceeded:
+		return fault.New(fault.Timeout, "the request did not arrive in time").Because(err)
+	default:
+		return fault.New(fault.Invalid, "the request cannot be read").Because(err)
+	}
+}
+
+func (d *Door) unaryProcess(x *rpc) (proto.Message, *fault.Error) {
+	var in cpmv1.ProcessRequest
+	if e := d.decode(&x.in, d.limits.Message, d.shapes.processRequest, &in); e != nil {
+		return nil, e
+	}
+	out, e := d.processEnvelope(x.ctx, &x.inquiry, &in)
+	if e != nil {
+		return nil, e
+	}
+	return out, nil
+}
+
+func (d *Door) unaryBatch(x *rpc) (proto.Message, *fault.Error) {
+	var in cpmv1.BatchRequest
+	if e := d.decode(&x.in, d.limits.Batch, d.shapes.batchRequest, &in); e != nil {
+		return nil, e
+	}
+	out, e := d.batch(x.ctx, &x.inquiry, &in)
+	if e != nil {
+		return nil, e
+	}
+	return out, nil
+}
+
+// decode bounds and decodes a frame and gives its memory back.
+func (d *Door) decode(f *frame, most int, s *shape, m proto.Message) *fault.Error {
+	defer f.free()
+	size := len(f.bytes())
+	if size > most {
+		return tooLarge("the request has more than %d bytes", most)
+	}
+	if !d.reading.take(size) {
+		return fault.New(fault.Busy, "too many bytes of requests at once, try again").After(time.Second)
+	}
+	defer d.reading.give(size)
+	if e := s.check(f.bytes()); e != nil {
+		return e
+	}
+	if err := proto.Unmarshal(f.bytes(), m); err != nil {
+		return fault.New(fault.Invalid, "the message is not one of cpm.v1").Because(errWire)
+	}
+	return nil
+}
+
+// statusOf is a decline as gRPC shows it: the code of its kind, the public text, and the Mojaloop error as a detail.
+func statusOf(e *fault.Error, id string) error {
+	s := status.New(e.Kind.Code().GRPC, e.Public)
+	if detailed, err := s.WithDetails(protoadapt.MessageV1Of(e.Message(id))); err == nil {
+		s = detailed
+	}
+	return s.Err()
+}
+
+// unknownMethod declines calls of methods and services that do not exist; gRPC's own decline would echo the name.
+func (d *Door) unknownMethod(_ any, s grpc.ServerStream) error {
+	caller, _ := callerOf(s.Context())
+	q := d.begin(GRPC, d.newID(), caller)
+	e := fault.New(fault.Unsupported, "no such method")
+	d.conclude(s.Context(), &q, e)
+	return statusOf(e, q.id)
+}

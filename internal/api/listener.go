@@ -1,0 +1,208 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// ErrNotLoopback is the error of a port without TLS that would listen to other machines.
+var ErrNotLoopback = errors.New("a Mojaloop port without TLS may listen on loopback only")
+
+// listener gives connections whose TLS handshake is done, so that both ports bound, count and log handshakes in one way
+// and neither server ever holds a connection of nobody. When all places are taken it stops accepting: callers wait in the
+// system's queue, which costs nothing here, until a connection is closed.
+type listener struct {
+	net.Listener
+	door  *Door
+	port  Port
+	tls   *tls.Config // nil on loopback
+	ready chan net.Conn
+	// places has one entry for each connection; open are the connections.
+	places chan struct{}
+	open   sync.Map
+	// done is closed by Close; cancel ends the handshakes under way, wait waits for them.
+	done   chan struct{}
+	cancel context.CancelFunc
+	once   sync.Once
+	wait   sync.WaitGroup
+	failed error
+}
+
+// listen starts accepting. The protocol is the name for ALPN.
+func (d *Door) listen(ctx context.Context, p Port, l net.Listener, c *tls.Config, protocol string) (*listener, error) {
+	if c == nil && !loopback(l.Addr().String()) {
+		return nil, ErrNotLoopback
+	}
+	if c != nil {
+		var err error
+		if c, err = harden(c, protocol); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	n := &listener{
+		Listener: l, door: d, port: p, tls: c, cancel: cancel,
+		ready: make(chan net.Conn), places: make(chan struct{}, d.limits.Connections), done: make(chan struct{}),
+	}
+	n.wait.Go(func() { n.acceptAll(ctx) })
+	return n, nil
+}
+
+// Accept gives the next connection.
+func (n *listener) Accept() (net.Conn, error) {
+	select {
+	case c, ok := <-n.ready:
+		if !ok {
+			return nil, n.failed
+		}
+		return c, nil
+	case <-n.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends accepting and the handshakes under way, and returns when they have ended.
+func (n *listener) Close() error {
+	var err error
+	n.once.Do(func() {
+		close(n.done)
+		err = n.Listener.Close()
+		n.cancel()
+		n.wait.Wait()
+	})
+	return err
+}
+
+func (n *listener) acceptAll(ctx context.Context) {
+	var shaking sync.WaitGroup
+	defer shaking.Wait()
+	for n.takePlace(ctx) {
+		raw, err := n.acceptOne()
+		if err != nil {
+			<-n.places
+			n.failed = err
+			close(n.ready)
+			return
+		}
+		n.door.metrics.Connections(n.port, +1)
+		c := &place{Conn: raw, leave: n.leave}
+		n.open.Store(c, nil)
+		shaking.Go(func() { n.welcome(ctx, c) })
+	}
+}
+
+func (n *listener) leave(c *place) {
+	n.open.Delete(c)
+	n.door.metrics.Connections(n.port, -1)
+	<-n.places
+}
+
+// settle returns when every connection is closed, which it sees to itself after a while: a server does not know of one
+// that it has just been given. It is called after Close.
+func (n *listener) settle() {
+	patience := time.NewTimer(time.Second)
+	defer patience.Stop()
+	for range cap(n.places) {
+		select {
+		case n.places <- struct{}{}:
+			continue
+		case <-patience.C:
+		}
+		n.open.Range(func(c, _ any) bool {
+			_ = c.(*place).Close()
+			return true
+		})
+		n.places <- struct{}{}
+	}
+}
+
+// takePlace waits for a free place; it says once each time that it has to.
+func (n *listener) takePlace(ctx context.Context) bool {
+	select {
+	case n.places <- struct{}{}:
+		return true
+	default:
+		n.door.log.LogAttrs(ctx, slog.LevelWarn, "no place for another connection",
+			slog.String("port", string(n.port)), slog.Int("connections", cap(n.places)))
+	}
+	select {
+	case n.places <- struct{}{}:
+		return true
+	case <-n.done:
+		return false
+	}
+}
+
+// acceptOne retries what passes, for example when the process has no free file descriptor.
+func (n *listener) acceptOne() (net.Conn, error) {
+	for delay := 5 * time.Millisecond; ; delay = min(2*delay, time.Second) {
+		c, err := n.Listener.Accept()
+		if t, ok := errors.AsType[interface {
+			error
+			Temporary() bool
+		}](err); err == nil || !ok || !t.Temporary() {
+			return c, err
+		}
+		select {
+		case <-time.After(delay):
+		case <-n.done:
+			return nil, net.ErrClosed
+		}
+	}
+}
+
+// welcome does the handshake and hands the connection over, or closes it.
+func (n *listener) welcome(ctx context.Context, c *place) {
+	conn, err := n.shake(ctx, c)
+	if err != nil {
+		_ = c.Close()
+		n.door.metrics.HandshakeFailed(n.port)
+		n.door.log.LogAttrs(ctx, slog.LevelWarn, "connection refused", slog.String("port", string(n.port)),
+			slog.String("address", c.RemoteAddr().String()), slog.String("error", err.Error()))
+		return
+	}
+	select {
+	case n.ready <- conn:
+	case <-n.done:
+		_ = c.Close()
+	}
+}
+
+func (n *listener) shake(ctx context.Context, c *place) (net.Conn, error) {
+	if n.tls == nil {
+		if !loopback(c.RemoteAddr().String()) {
+			return nil, ErrNotLoopback
+		}
+		return c, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.door.limits.HandshakeTimeout)
+	defer cancel()
+	conn := tls.Server(c, n.tls)
+	return conn, conn.HandshakeContext(ctx)
+}
+
+// place is a connection that gives its place back when it is closed.
+type place struct {
+	net.Conn
+	leave func(*place)
+	once  sync.Once
+}
+
+func (p *place) Close() error {
+	err := p.Conn.Close()
+	p.once.Do(func() { p.leave(p) })
+	return err
+}
+
+// CloseWrite lets a server end its answer before it closes, so that the answer is not lost to a reset.
+func (p *place) CloseWrite() error {
+	if c, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}

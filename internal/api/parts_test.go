@@ -1,0 +1,104 @@
+package api
+
+import (
+	"errors"
+	"net"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+func TestBuffersAreReusedWithinTheirClass(t *testing.T) {
+	t.Parallel()
+	b := newBuffers()
+	for _, n := range []int{0, 1, smallest, smallest + 1, 6 << 20, 32 << 20, 32<<20 + 1} {
+		p := b.get(n)
+		if len(*p) != 0 || cap(*p) < n || cap(*p) > max(smallest, 2*n) {
+			t.Errorf("%d: length %d, capacity %d", n, len(*p), cap(*p))
+		}
+		b.put(p)
+	}
+	grown := make([]byte, 10, 3*smallest)
+	b.put(&grown)
+	small := make([]byte, 0, 10)
+	b.put(&small)
+	for range 4 {
+		if p := b.get(smallest); len(*p) != 0 || cap(*p) < smallest {
+			t.Errorf("length %d, capacity %d", len(*p), cap(*p))
+		}
+		if p := b.get(2 * smallest); cap(*p) < 2*smallest {
+			t.Errorf("capacity %d", cap(*p))
+		}
+		if p := b.get(4 * smallest); cap(*p) < 4*smallest {
+			t.Errorf("capacity %d", cap(*p))
+		}
+	}
+}
+
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	b := newBudget(10)
+	if !b.take(10) || b.take(1) {
+		t.Error("not ten")
+	}
+	b.give(4)
+	if b.take(5) || !b.take(4) {
+		t.Error("not four")
+	}
+}
+
+func TestLimitsHaveDefaults(t *testing.T) {
+	t.Parallel()
+	if (Limits{}).orDefault() != DefaultLimits() {
+		t.Errorf("%+v", (Limits{}).orDefault())
+	}
+	if got := (Limits{Body: 7, Linger: 3}).orDefault(); got.Body != 7 || got.Linger != 3 || got.Batch != DefaultLimits().Batch {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTheCodecKnowsItsOwnMessagesOnly(t *testing.T) {
+	t.Parallel()
+	if _, err := (codec{}).Marshal("x"); !errors.Is(err, errCodec) {
+		t.Error(err)
+	}
+	if err := (codec{}).Unmarshal(nil, "x"); !errors.Is(err, errCodec) {
+		t.Error(err)
+	}
+	if _, err := seal(wrapperspb.String("\xff")); err == nil {
+		t.Error("not UTF-8")
+	}
+	if _, err := seal(wrapperspb.String(string(make([]byte, 1<<20)) + "\xff")); err == nil {
+		t.Error("not UTF-8")
+	}
+	if _, _, err := (shaken{}).ClientHandshake(t.Context(), "", nil); err == nil {
+		t.Error("the credentials are a server's")
+	}
+}
+
+func TestAPlaceIsLeftOnce(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := 0
+	p := &place{Conn: c, leave: func(*place) { left++ }}
+	if err := p.CloseWrite(); err != nil {
+		t.Error(err)
+	}
+	_, _ = p.Close(), p.Close()
+	if left != 1 {
+		t.Error(left)
+	}
+	piped, other := net.Pipe()
+	defer other.Close()
+	if err := (&place{Conn: piped}).CloseWrite(); err != nil {
+		t.Error(err)
+	}
+}

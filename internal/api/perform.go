@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// inquiry is one request on its way through a port.
+type inquiry struct {
+	port    Port
+	id      string
+	caller  cpm.Principal
+	arrival time.Time
+	// operation is nil until it is known.
+	operation *operation
+	// logged says that a decline, if there is one, has been logged; counted that Metrics heard of the answer.
+	logged, counted bool
+}
+
+// begin makes the inquiry of a request that arrives now.
+func (d *Door) begin(p Port, id string, caller cpm.Principal) inquiry {
+	return inquiry{port: p, id: id, caller: caller, arrival: d.now()}
+}
+
+// process performs one operation. It is the only way from either port to the Processor.
+func (d *Door) process(ctx context.Context, q *inquiry, fsp cpm.FSP, m proto.Message) (proto.Message, *fault.Error) {
+	size, e := d.limits.inspect(m)
+	if e == nil && !fsp.Valid() {
+		e = fault.New(fault.Invalid, "the name of the FSP cannot be one")
+	}
+	if e != nil {
+		return nil, e
+	}
+	// From here on the Processor logs its own declines.
+	q.logged = true
+	result, err := d.call(ctx, &cpm.Request{
+		ID: q.id, FSP: fsp, Operation: q.operation.Operation, Caller: q.caller,
+		Arrival: q.arrival, Size: size, Payload: cpm.Payload{Message: m},
+	})
+	if err != nil {
+		return nil, d.explain(ctx, q, err)
+	}
+	return d.unwrap(ctx, q, result)
+}
+
+// call calls the Processor and makes an error of a panic, so that one request cannot end the others.
+func (d *Door) call(ctx context.Context, r *cpm.Request) (result *cpm.Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			result, err = nil, d.panicked(ctx, r.ID, v)
+		}
+	}()
+	return d.processor.Process(ctx, r)
+}
+
+// panicked logs a recovered panic and gives its decline. A value that is not the run time's own may hold input, so that
+// only its type is logged, and the stack, which has addresses only.
+func (d *Door) panicked(ctx context.Context, id string, v any) *fault.Error {
+	what := fmt.Sprintf("%T", v)
+	if e, ok := v.(runtime.Error); ok {
+		what = e.Error()
+	}
+	d.log.LogAttrs(ctx, slog.LevelError, "panic in a request",
+		slog.String("requestId", id), slog.String("panic", what), slog.String("stack", string(debug.Stack())))
+	return fault.From(errors.New("panic"))
+}
+
+// explain gives the decline of the Processor's error. Declines made on purpose were logged where they were made.
+func (d *Door) explain(ctx context.Context, q *inquiry, err error) *fault.Error {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e
+	}
+	d.log.LogAttrs(ctx, slog.LevelError, "operation failed", slog.String("requestId", q.id), slog.String("error", err.Error()))
+	return fault.From(err)
+}
+
+// unwrap gives the result's message, which must be the operation's.
+func (d *Door) unwrap(ctx context.Context, q *inquiry, r *cpm.Result) (proto.Message, *fault.Error) {
+	if r == nil {
+		return nil, d.explain(ctx, q, errors.New("neither result nor error"))
+	}
+	fresh := q.operation.NewResponse()
+	m, err := cpm.Decode(r.Payload, fresh)
+	if err != nil || m.ProtoReflect().Descriptor() != fresh.ProtoReflect().Descriptor() {
+		return nil, d.explain(ctx, q, errors.New("the result is not of the operation"))
+	}
+	return m, nil
+}
+
+// conclude logs a decline that nobody else can know of and tells Metrics, each once; e is nil for a result.
+func (d *Door) conclude(ctx context.Context, q *inquiry, e *fault.Error) {
+	if e != nil && !q.logged {
+		q.logged = true
+		d.logDecline(ctx, q, e)
+	}
+	if q.counted {
+		return
+	}
+	q.counted = true
+	a := Answer{Port: q.port, Took: d.now().Sub(q.arrival)}
+	if q.operation != nil {
+		a.Operation = q.operation.Operation
+	}
+	if e != nil {
+		a.Declined, a.Kind = true, e.Kind
+	}
+	d.metrics.Answered(a)
+}
+
+func (d *Door) logDecline(ctx context.Context, q *inquiry, e *fault.Error) {
+	d.log.LogAttrs(ctx, slog.LevelWarn, "request declined at the port",
+		slog.String("requestId", q.id), slog.String("port", string(q.port)), slog.String("kind", e.Kind.String()),
+		slog.String("caller", q.caller.String()), slog.String("address", q.caller.Address),
+		slog.String("error", e.Error()))
+}

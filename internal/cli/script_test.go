@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mojaloop/cpm/internal/pki"
+)
+
+// TestMain lets a script run cpm as a process of its own: the test binary under that name is the command line.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "cpm" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(Main(ctx, os.Args[1:], Standard()))
+}
+
+// TestScripts runs the scripts of testdata. Beside the usual commands they have:
+//
+//	exec cpm ARGS        cpm as a process
+//	cpm ARGS [< FILE]    cpm in this process, which must succeed
+//	fails N cpm ARGS     the same, which must end with exit code N
+//	ready                waits until the CPM behind $CPM_SOCKET is Active
+//	certificates DIR     makes an authority, server and client certificates
+//	ports FILE           writes the file again with $PORT and the like replaced
+//	terminate            sends SIGTERM to the processes in the background
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"), Setup: setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"cpm": succeeds, "fails": fails, "ready": ready, "certificates": certificates, "ports": ports,
+			"terminate": terminate,
+		},
+	})
+}
+
+// setup gives each script a cpm on its path, free ports, and a socket of its own.
+func setup(e *testscript.Env) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	bin := filepath.Join(e.WorkDir, ".bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		return err
+	}
+	if err := os.Symlink(self, filepath.Join(bin, "cpm")); err != nil {
+		return err
+	}
+	base, err := freePorts()
+	if err != nil {
+		return err
+	}
+	e.Setenv("PATH", bin+string(filepath.ListSeparator)+e.Getenv("PATH"))
+	e.Setenv("PORT", strconv.Itoa(base))
+	e.Setenv("GRPC_PORT", strconv.Itoa(base+1))
+	e.Setenv("PROBE_PORT", strconv.Itoa(base+30))
+	e.Setenv("CPM_ADDR", "http://127.0.0.1:"+strconv.Itoa(base))
+	e.Setenv("CPM_SOCKET", filepath.Join(e.WorkDir, "cpm-dev", "cpm.sock"))
+	return nil
+}
+
+// freePorts finds a base whose three ports nobody uses.
+func freePorts() (int, error) {
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, err
+		}
+		base := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if base+30 <= 65535-100 && free(base+1) && free(base+30) {
+			return base, nil
+		}
+	}
+	return 0, fmt.Errorf("no free ports")
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
+}
+
+func succeeds(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("write: fails CODE cpm …")
+	}
+	if code := inProcess(ts, args); code != 0 {
+		ts.Fatalf("cpm ended with exit code %d", code)
+	}
+}
+
+func fails(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || args[1] != "cpm" {
+		ts.Fatalf("usage: fails CODE cpm ARGS")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if code := inProcess(ts, args[2:]); code != want {
+		ts.Fatalf("cpm ended with exit code %d, want %d", code, want)
+	}
+}
+
+// inProcess runs cpm here, so that its lines are counted as covered.
+func inProcess(ts *testscript.TestScript, args []string) int {
+	s := Streams{In: strings.NewReader(""), Out: ts.Stdout(), Err: ts.Stderr(), Env: environment(ts)}
+	if i := slices.Index(args, "<"); i >= 0 && i+1 < len(args) {
+		s.In = strings.NewReader(ts.ReadFile(args[i+1]))
+		args = slices.Delete(slices.Clone(args), i, i+2)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return Main(ctx, args, s)
+}
+
+func environment(ts *testscript.TestScript) []string {
+	var all []string
+	for _, name := range []string{envAddr, envCert, envKey, envCA, envOutput, envSocket, "CPM_LOG_LEVEL"} {
+		if value := ts.Getenv(name); value != "" {
+			all = append(all, name+"="+value)
+		}
+	}
+	return all
+}
+
+// ready polls `cpm status`.
+func ready(ts *testscript.TestScript, _ bool, _ []string) {
+	var last bytes.Buffer
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		last.Reset()
+		s := Streams{In: strings.NewReader(""), Out: &last, Err: &last, Env: environment(ts)}
+		if Main(context.Background(), []string{"status", "-o", "json"}, s) == 0 && strings.Contains(last.String(), `"state":"Active"`) {
+			return
+		}
+	}
+	ts.Fatalf("the CPM did not become Active: %s", last.String())
+}
+
+func certificates(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	authority, err := pki.NewAuthority(time.Now(), "script authority")
+	ts.Check(err)
+	ts.Check(authority.Write(dir, "ca"))
+	for _, name := range []string{"server", "client"} {
+		leaf, err := authority.Issue(time.Now(), name, name+".example", "localhost")
+		ts.Check(err)
+		ts.Check(leaf.Write(dir, name))
+	}
+}
+
+func ports(ts *testscript.TestScript, _ bool, args []string) {
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+func terminate(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, c := range ts.BackgroundCmds() {
+		ts.Check(c.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+// run runs cpm with standard input and gives what it wrote.
+func run(t *testing.T, in io.Reader, terminal bool, env []string, args ...string) (code int, out, talk string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = Main(t.Context(), args, Streams{In: in, Out: &o, Err: &e, Env: env, IsTerminal: terminal})
+	return code, o.String(), e.String()
+}

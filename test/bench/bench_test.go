@@ -1,0 +1,56 @@
+// Package bench measures the whole CPM in one process, client and server together, for profiling: what a request costs
+// beside its cryptography. `cpm bench` is the measure of record.
+package bench
+
+import (
+	"fmt"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/cpmtest"
+	"github.com/mojaloop/cpm/internal/keys"
+)
+
+// batchSize is how many operations a batch has.
+const batchSize = 100
+
+// BenchmarkBatch signs batches with ES256 over gRPC; an op is one signature.
+func BenchmarkBatch(b *testing.B) {
+	m := cpmtest.Start(b, cpmtest.Config{Keys: []keys.Addition{
+		{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: "ES256"},
+	}})
+	connection, err := grpc.NewClient(m.At.GRPC, grpc.WithTransportCredentials(credentials.NewTLS(m.TLS(cpmtest.Client))))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = connection.Close() })
+	client := cpmv1.NewCryptographicServiceClient(connection)
+	request := &cpmv1.BatchRequest{}
+	for i := range batchSize {
+		request.Items = append(request.Items, &cpmv1.ProcessRequest{Fsp: "payerfsp", Operation: &cpmv1.ProcessRequest_JwsSign{
+			JwsSign: &cpmv1.JwsSignRequest{
+				Method: "POST", Uri: "/quotes",
+				Headers: map[string]string{"fspiop-source": "payerfsp", "fspiop-destination": "payeefsp", "date": "Tue, 23 May 2017 21:12:31 GMT"},
+				Content: &cpmv1.JwsSignRequest_Body{Body: fmt.Sprintf(`{"transferId":"%036d","amount":{"currency":"USD","amount":"100"},"note":"a usual note"}`, i)},
+			},
+		}})
+	}
+	b.ReportAllocs()
+	b.SetParallelism(2)
+	b.RunParallel(func(pb *testing.PB) {
+		for n := 0; pb.Next(); n++ {
+			if n%batchSize != 0 {
+				continue
+			}
+			answer, err := client.Batch(b.Context(), request)
+			if err != nil || len(answer.GetResults()) != batchSize || answer.GetResults()[0].GetJwsSign() == nil {
+				b.Error(answer, err)
+				return
+			}
+		}
+	})
+}

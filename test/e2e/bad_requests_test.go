@@ -1,0 +1,185 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// growth bounds what all the bad requests together may add to the memory of the CPM.
+const growth = 16 << 20
+
+// TestBadRequests sends every bad request through every door: each has exactly one answer, of the status, code and reason
+// wanted, that says nothing of what was sent; the counters add up, and memory stays where it was.
+func TestBadRequests(t *testing.T) {
+	cases := badRequests(t)
+	w := newWorld(t)
+	w.warmUp(t)
+	resident, peak := w.memory("VmRSS"), w.memory("VmHWM")
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if c.HTTP != nil || c.Want.Kind == handshake {
+				w.tryPort(t, c)
+				return
+			}
+			w.tryDoors(t, c)
+		})
+	}
+	t.Logf("%d requests; memory %d KiB, at most %d KiB, before; %d KiB, at most %d KiB, after", w.tally.asked(),
+		resident>>10, peak>>10, w.memory("VmRSS")>>10, w.memory("VmHWM")>>10)
+	if more := w.memory("VmHWM") - peak; more > growth {
+		t.Errorf("memory grew by %d KiB", more>>10)
+	}
+	if strings.Contains(w.log.text(), w.marker) {
+		t.Error("the log has what was sent")
+	}
+	w.addUp(t)
+}
+
+// warmUp does everything that is meant to be done until nothing is done for the first time any more.
+func (w *world) warmUp(t *testing.T) {
+	t.Helper()
+	for range 50 {
+		for name, ask := range doors() {
+			for _, operation := range []string{"sign", "verify"} {
+				r := request{"switch", "payerfsp", operation, w.draft(t, operation, "payerfsp", nil, signature{})}
+				if a := ask(w, t, r); !a.good() {
+					t.Fatalf("%s %s: %s", name, operation, a)
+				}
+			}
+		}
+	}
+}
+
+// tryDoors sends a case through each of its doors.
+func (w *world) tryDoors(t *testing.T, c badRequest) {
+	t.Helper()
+	names := c.Doors
+	if len(names) == 0 {
+		names = slices.Sorted(maps.Keys(doors()))
+	}
+	for _, name := range names {
+		ask := doors()[name]
+		r := w.sound(t, c, func(r request) answer { return ask(w, t, r) })
+		got := ask(w, t, r)
+		got.compare(t, name, c.Want, name == "json" || name == "process")
+	}
+}
+
+// sound makes the good message of a case, sees that it is one, and gives the bad request.
+func (w *world) sound(t *testing.T, c badRequest, ask func(request) answer) request {
+	t.Helper()
+	r := request{"switch", c.FSP, c.Operation, w.draft(t, c.Operation, c.FSP, c.Draft, c.Signature)}
+	if !c.Unsound {
+		if a := ask(r); !a.good() {
+			t.Fatalf("there is something wrong before the edits: %s", a)
+		}
+	}
+	apply(t, r.message, c.Edits)
+	r.caller, r.fsp = c.Caller, c.AskFor
+	return r
+}
+
+// compare holds the answer against what was wanted. Only the JSON paths of one operation have a status of their own.
+func (a answer) compare(t *testing.T, door string, w want, status bool) {
+	t.Helper()
+	if status && a.status != w.Status {
+		t.Errorf("%s: status %d, want %d", door, a.status, w.Status)
+	}
+	if a.kind != w.Kind || a.code != w.Code || a.reason != w.Reason {
+		t.Errorf("%s: %s, want %+v", door, a, w)
+	}
+	if w.Reason != "" && (a.valid == nil || *a.valid) {
+		t.Errorf("%s: a reason and no verdict", door)
+	}
+}
+
+// tryPort sends a case that is about the JSON port itself, or about connections.
+func (w *world) tryPort(t *testing.T, c badRequest) {
+	t.Helper()
+	if c.Want.Kind == handshake {
+		must(t, refused(w.At.HTTP, w.tls(c.Caller)))
+		must(t, refused(w.At.GRPC, overHTTP2(w.tls(c.Caller))))
+		w.tally.addRefused("json")
+		w.tally.addRefused("grpc")
+		return
+	}
+	r := w.sound(t, c, func(r request) answer { return w.askJSON(t, r) })
+	w.plead(t, c.Caller, c.HTTP.plea(t, w, r), readOnlyItem).compare(t, "json", c.Want, true)
+}
+
+// readOnlyItem reads the decline of the only item of a batch.
+func readOnlyItem(text []byte) (answer, error) {
+	var b struct {
+		Results []struct{ Error json.RawMessage }
+	}
+	if err := strict(text, &b); err != nil || len(b.Results) != 1 {
+		return answer{raw: text}, fmt.Errorf("a good answer to a bad request: %w", err)
+	}
+	return readDecline(b.Results[0].Error)
+}
+
+// plea makes the HTTP request.
+func (h *httpCase) plea(t *testing.T, w *world, r request) plea {
+	t.Helper()
+	p := plea{
+		method: "POST", path: r.path(), header: map[string]string{"Content-Type": "application/json"},
+		chunked: h.Chunked, slowly: h.Slowly, silent: h.Silent,
+	}
+	if h.Method != "" {
+		p.method = h.Method
+	}
+	if h.Path != "" {
+		p.path = strings.ReplaceAll(h.Path, "MARKER", w.marker)
+	}
+	maps.Copy(p.header, h.Header)
+	body, known := bodies()[h.Body]
+	if !known {
+		t.Fatalf("body %q is not known", h.Body)
+	}
+	p.body = body(t, w, h, r)
+	return p
+}
+
+// bodies are the bodies a case can name.
+func bodies() map[string]func(*testing.T, *world, *httpCase, request) []byte {
+	message := func(t *testing.T, _ *world, _ *httpCase, r request) []byte { return marshal(t, r.message) }
+	return map[string]func(*testing.T, *world, *httpCase, request) []byte{
+		"": message,
+		// text is Text itself; the word MARKER stands for the marker.
+		"text": func(_ *testing.T, w *world, h *httpCase, _ request) []byte {
+			return []byte(strings.ReplaceAll(h.Text, "MARKER", w.marker))
+		},
+		// before puts Text behind the first brace of the message, as members that come before all others.
+		"before": func(t *testing.T, w *world, h *httpCase, r request) []byte {
+			return []byte("{" + strings.ReplaceAll(h.Text, "MARKER", w.marker) + "," + string(message(t, w, h, r)[1:]))
+		},
+		"truncated": func(t *testing.T, w *world, h *httpCase, r request) []byte {
+			text := message(t, w, h, r)
+			return text[:len(text)/2]
+		},
+		// padded is the message and blanks, Size bytes in all.
+		"padded": func(t *testing.T, w *world, h *httpCase, r request) []byte {
+			text := message(t, w, h, r)
+			return append(text, strings.Repeat(" ", h.Size-len(text))...)
+		},
+		// nested is Size objects in each other.
+		"nested": func(_ *testing.T, _ *world, h *httpCase, _ request) []byte {
+			return []byte(strings.Repeat(`{"headers":`, h.Size) + "1" + strings.Repeat("}", h.Size))
+		},
+		// batch is Count items, and blanks up to Size.
+		"batch": func(t *testing.T, _ *world, h *httpCase, r request) []byte {
+			text := marshal(t, map[string]any{"items": slices.Repeat([]any{r.envelope()}, h.Count)})
+			return append(text, strings.Repeat(" ", max(0, h.Size-len(text)))...)
+		},
+		// not-utf8 has a byte in it that is in no text.
+		"not-utf8": func(t *testing.T, w *world, h *httpCase, r request) []byte {
+			text, err := json.Marshal(r.message["uri"])
+			must(t, err)
+			return []byte(strings.Replace(string(message(t, w, h, r)), string(text), `"/quotes/`+"\xff"+`"`, 1))
+		},
+	}
+}
