@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -18,31 +19,28 @@ type call struct {
 	err     error
 }
 
-// call hands the request to the adapter's module and waits for the answer or the timer. An answer that comes after the
-// timer is counted and dropped; a module that never answers costs its goroutine, never the caller.
+// call hands the request to the adapter's module and waits for the answer or the timer. The module's context ends a hop
+// before the timer, so that it can still say why. An answer that comes after the timer is counted and dropped; a module
+// that never answers costs its goroutine, never the caller.
 func (c *Core) call(ctx context.Context, t *trip) (*cpm.Result, error) {
 	one := &call{done: make(chan struct{})}
+	timer := time.NewTimer(time.Until(t.deadline))
+	defer timer.Stop()
 	c.runners.run(func() { c.do(ctx, t, one) })
 	select {
 	case <-one.done:
 		return one.result, one.err
-	case <-ctx.Done():
+	case <-timer.C:
 	}
 	if one.settled.CompareAndSwap(false, true) {
-		return nil, fault.New(fault.Timeout, "the adapter did not answer before the timer of the route").Because(ctx.Err())
+		return nil, fault.New(fault.Timeout, "the adapter did not answer before the timer of the route").Because(context.DeadlineExceeded)
 	}
 	<-one.done
 	return one.result, one.err
 }
 
 func (c *Core) do(ctx context.Context, t *trip, one *call) {
-	inner := ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		inner, cancel = context.WithDeadline(ctx, deadline.Add(-hop))
-		defer cancel()
-	}
-	result, err := t.adapter.module.Do(inner, t.request)
+	result, err := t.adapter.module.Do(ctx, t.request)
 	if !one.settled.CompareAndSwap(false, true) {
 		c.late(ctx, t)
 		return

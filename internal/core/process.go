@@ -25,6 +25,7 @@ type trip struct {
 	rule     route.Rule
 	adapter  *adapter
 	versions []*keys.Version
+	deadline time.Time
 	module   time.Duration
 }
 
@@ -44,9 +45,10 @@ func (c *Core) Process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 		return nil, c.declined(ctx, t, fault.New(fault.Busy, "too many bytes are being processed; try again shortly").After(time.Second))
 	}
 	defer c.bytes.give(int64(r.Size))
-	ctx, cancel := context.WithDeadline(ctx, r.Arrival.Add(c.timer(t.rule)))
+	t.deadline = c.deadline(ctx, t)
+	inner, cancel := context.WithDeadline(ctx, t.deadline.Add(-hop))
 	defer cancel()
-	result, err := c.perform(ctx, t)
+	result, err := c.perform(inner, t)
 	if err != nil {
 		return nil, c.declined(ctx, t, err)
 	}
@@ -54,12 +56,18 @@ func (c *Core) Process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 	return result, nil
 }
 
-// timer is how long a request of the route may take.
-func (c *Core) timer(r route.Rule) time.Duration {
+// deadline is when the answer must be there: the route's timer runs from the request's arrival, and the caller may want it
+// earlier.
+func (c *Core) deadline(ctx context.Context, t *trip) time.Time {
+	timeout := t.rule.Timeout
 	if c.config.RequestTimeout > 0 {
-		return min(r.Timeout, c.config.RequestTimeout)
+		timeout = min(timeout, c.config.RequestTimeout)
 	}
-	return r.Timeout
+	end := t.request.Arrival.Add(timeout)
+	if callers, ok := ctx.Deadline(); ok && callers.Before(end) {
+		return callers
+	}
+	return end
 }
 
 // admit resolves the request and enters its adapter. An adapter that was retired in between is not in the snapshot of now,
