@@ -3,7 +3,8 @@
 //
 // A door reads and bounds a request, makes the caller's certificate a Principal, stamps the arrival, hands a cpm.Request
 // to the Processor and shows its answer or decline in the caller's protocol. It decides nothing else: access, routes,
-// keys and deadlines belong to the Processor. Every limit holds before anything is allocated for what it limits.
+// keys and deadlines belong to the Processor. Limits hold before anything is allocated for what they limit, with the one
+// exception that Limits.Reading names.
 package api
 
 import (

@@ -256,7 +256,7 @@ func benchmarkHTTP(b *testing.B, h *house, path string, n int, in proto.Message)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	answers := bufio.NewReader(c)
 	perItem(b, n, func() {
 		if _, err := c.Write(request); err != nil {

@@ -1,33 +1,49 @@
 package api
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// smallest is the size of the smallest buffer; each further class is twice as large.
-const smallest = 4 << 10
+// Sizes of buffers: the smallest, each class twice as large as the one before, the largest that is kept.
+const (
+	smallest     = 4 << 10
+	smallClasses = 7 // up to 256 KiB
+	largeClasses = 5 // up to 8 MiB
+)
 
 // buffers keeps memory of requests and answers for the next ones, in classes by size, so that one large request does not
-// leave every small one with a large buffer. The garbage collector takes what is not used.
-type buffers struct{ classes [14]sync.Pool }
+// leave every small one with a large buffer. Of each large class it keeps one, at most 16 MiB in all, whatever the
+// garbage collector does: large requests one after the other shall not grow the process.
+type buffers struct {
+	small [smallClasses]sync.Pool
+	large [largeClasses]atomic.Pointer[[]byte]
+}
 
 func newBuffers() *buffers { return new(buffers) }
 
 // class gives the index of the smallest class that has n bytes and its size; beyond the last class the size is n.
 func class(n int) (index, size int) {
 	size = smallest
-	for i := range len(buffers{}.classes) {
+	for i := range smallClasses + largeClasses {
 		if n <= size {
 			return i, size
 		}
 		size *= 2
 	}
-	return -1, n
+	return smallClasses + largeClasses, n
 }
 
 // get gives an empty slice with room for at least n bytes.
 func (b *buffers) get(n int) *[]byte {
 	i, size := class(n)
-	if i >= 0 {
-		if p, ok := b.classes[i].Get().(*[]byte); ok {
+	switch {
+	case i < smallClasses:
+		if p, ok := b.small[i].Get().(*[]byte); ok {
+			return p
+		}
+	case i < smallClasses+largeClasses:
+		if p := b.large[i-smallClasses].Swap(nil); p != nil {
 			return p
 		}
 	}
@@ -38,12 +54,15 @@ func (b *buffers) get(n int) *[]byte {
 // put takes back a slice, which nobody may use any more. A slice that has grown joins the class it fills.
 func (b *buffers) put(p *[]byte) {
 	i, size := class(cap(*p))
-	if i < 0 || cap(*p) < smallest {
-		return
-	}
 	if size > cap(*p) {
 		i--
 	}
 	*p = (*p)[:0]
-	b.classes[i].Put(p)
+	switch {
+	case i < 0:
+	case i < smallClasses:
+		b.small[i].Put(p)
+	case i < smallClasses+largeClasses:
+		b.large[i-smallClasses].Store(p)
+	}
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -51,7 +50,7 @@ func TestDrainAnswersTheAcceptedAndDeclinesTheNew(t *testing.T) {
 		unary <- err
 	}()
 	kept, keptAnswer := raw(t, h)
-	fmt.Fprint(kept, "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+	tell(t, kept, "%s", "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
 	if a := keptAnswer(); a.status != 200 || a.closed {
 		t.Error(a.status, a.closed)
 	}
@@ -62,7 +61,7 @@ func TestDrainAnswersTheAcceptedAndDeclinesTheNew(t *testing.T) {
 	waitFor(t, h.gate.declining.Load)
 
 	// New requests, on kept and on new connections, are declined.
-	fmt.Fprint(kept, "POST /v1/fsps/f/jws/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+	tell(t, kept, "%s", "POST /v1/fsps/f/jws/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 	for name, a := range map[string]answer{"kept": keptAnswer(), "new": post(t, h.http(), path, strings.NewReader(sign))} {
 		if a.status != 503 || a.kind(t) != "unavailable" || !a.closed || !strings.Contains(a.body, "shutting down") {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
@@ -192,7 +191,7 @@ func TestADrainThatTakesTooLongGivesUp(t *testing.T) {
 	}
 	h.served.Wait()
 	for range 3 {
-		<-ended
+		t.Log("ended with", <-ended)
 	}
 	waitFor(t, func() bool { return h.counts.outcomes()["timeout"] == 3 })
 }

@@ -26,8 +26,7 @@ func (s *shape) check(in []byte) *fault.Error {
 }
 
 func (s *shape) walk(in []byte) error {
-	var seen, groups members
-	var items int
+	var found occurrences
 	var room [16][]byte
 	names := room[:0]
 	for len(in) > 0 {
@@ -35,32 +34,48 @@ func (s *shape) walk(in []byte) error {
 		if n < 0 || int(number) >= len(s.byNumber) || s.byNumber[number] == 0 {
 			return errWire
 		}
-		in = in[n:]
 		i := s.byNumber[number] - 1
 		f := &s.fields[i]
 		if wire != f.wire() {
 			return errWire
 		}
-		if f.list {
-			items++
-			if items > f.most {
-				return tooLarge("a list has more than %d items", f.most)
-			}
-		} else if f.one != someHeaders && (!seen.add(i) || f.group >= 0 && !groups.add(f.group)) {
-			return errWire
+		if err := found.add(f, i); err != nil {
+			return err
 		}
-		value, n, err := f.value(in)
+		value, size, err := f.value(in[n:])
 		if err != nil {
 			return err
 		}
-		in = in[n:]
 		if f.one == someHeaders {
 			if names, err = f.walkHeader(value, names); err != nil {
 				return err
 			}
 		}
+		in = in[n+size:]
 	}
 	return nil
+}
+
+// occurrences are the members of one message that were seen; items are those of all its lists together.
+type occurrences struct {
+	members, groups members
+	items           int
+}
+
+func (o *occurrences) add(f *field, i int) error {
+	switch {
+	case f.one == someHeaders: // each header is an occurrence
+		return nil
+	case f.list:
+		if o.items++; o.items > f.most {
+			return tooLarge("a list has more than %d items", f.most)
+		}
+		return nil
+	case !o.members.add(i) || f.group >= 0 && !o.groups.add(f.group):
+		return errWire
+	default:
+		return nil
+	}
 }
 
 // wire is the wire type of the member; lists of numbers, which are packed, do not exist.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
@@ -76,7 +73,7 @@ func TestProcessOverGRPC(t *testing.T) {
 		t.Errorf("%+v", seen)
 	}
 	seen.Caller.Address, seen.Arrival = "", time.Time{}
-	size, _ := h.Door.limits.inspect(signRequest())
+	size, _ := h.limits.inspect(signRequest())
 	if diff := cmp.Diff(cpm.Request{
 		ID: "id-1", FSP: "payerfsp", Operation: cpm.JWSSign, Size: size,
 		Caller:  cpm.Principal{Kind: cpm.PrincipalCertificate, Name: "switch.example"},
@@ -162,14 +159,16 @@ func wire(number protowire.Number, value []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), value)
 }
 
-func TestDeclinesOverGRPC(t *testing.T) {
-	t.Parallel()
-	h := open(t, echo, func(c *Config) {
-		c.Limits.Headers, c.Limits.Message, c.Limits.Body = 4, 64<<10, 20<<10
-		c.Limits.Batch = 128 << 10
-	})
-	conn := h.conn(h.with(h.ca.client(t, "switch.example")))
-	process := cpmv1.CryptographicService_Process_FullMethodName
+// badMessage is a message that is declined at the door.
+type badMessage struct {
+	in   []byte
+	kind string
+}
+
+// canaries is a long text that no decline may show.
+func canaries(n int) []byte { return []byte(strings.Repeat(canary, n)) }
+
+func badMessages() map[string]badMessage {
 	operation := func(parts ...[]byte) []byte {
 		var all []byte
 		for _, p := range parts {
@@ -180,41 +179,48 @@ func TestDeclinesOverGRPC(t *testing.T) {
 	header := func(name, value string) []byte {
 		return wire(3, append(wire(1, []byte(name)), wire(2, []byte(value))...))
 	}
-	text := func(n int) []byte { return []byte(strings.Repeat(canary, n)) }
-	want := map[string]int{}
-	for name, c := range map[string]struct {
-		in   []byte
-		kind string
-	}{
+	return map[string]badMessage{
 		"nothing":              {nil, "invalid"},
-		"not protobuf":         {text(1), "invalid"},
-		"unknown field":        {wire(99, text(1)), "invalid"},
-		"unknown inner field":  {operation(wire(77, text(1))), "invalid"},
+		"not protobuf":         {canaries(1), "invalid"},
+		"unknown field":        {wire(99, canaries(1)), "invalid"},
+		"unknown inner field":  {operation(wire(77, canaries(1))), "invalid"},
 		"wrong wire type":      {protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1), "invalid"},
-		"truncated":            {operation(wire(1, text(1)))[:20], "invalid"},
+		"truncated":            {operation(wire(1, canaries(1)))[:20], "invalid"},
 		"truncated varint":     {operation(wire(7, []byte{0x10, 0x80})), "invalid"},
 		"group":                {protowire.AppendTag(nil, 1, protowire.StartGroupType), "invalid"},
 		"no operation":         {wire(1, []byte("f")), "invalid"},
 		"no FSP":               {wire(2, nil), "invalid"},
-		"impossible FSP":       {append(wire(1, text(20)), wire(2, nil)...), "invalid"},
+		"impossible FSP":       {append(wire(1, canaries(20)), wire(2, nil)...), "invalid"},
 		"two operations":       {append(operation(), wire(3, nil)...), "invalid"},
-		"repeated field":       {operation(wire(1, text(1)), wire(1, text(1))), "invalid"},
+		"repeated field":       {operation(wire(1, canaries(1)), wire(1, canaries(1))), "invalid"},
 		"two of a oneof":       {operation(wire(4, nil), wire(5, nil)), "invalid"},
 		"not UTF-8":            {operation(wire(1, []byte{0xff})), "invalid"},
 		"repeated header":      {operation(header(canary, ""), header(canary, "")), "invalid"},
 		"same but for case":    {operation(header(canary, ""), header(strings.ToLower(canary), "")), "invalid"},
 		"no name":              {operation(header("", canary)), "invalid"},
-		"malformed header":     {operation(wire(3, text(1))), "invalid"},
+		"malformed header":     {operation(wire(3, canaries(1))), "invalid"},
 		"truncated header":     {operation(wire(3, []byte{0x0a, 0x09, 'a'})), "invalid"},
 		"two names in a entry": {operation(wire(3, append(wire(1, []byte("a")), wire(1, []byte("b"))...))), "invalid"},
 		"five headers":         {operation(header("a", ""), header("b", ""), header("c", ""), header("d", ""), header("e", "")), "too-large"},
-		"long header name":     {operation(header(string(text(12)), "")), "too-large"},
-		"long header value":    {operation(header("a", string(text(1500)))), "too-large"},
-		"long URI":             {operation(wire(2, text(1500))), "too-large"},
-		"long body":            {operation(wire(4, text(1000))), "too-large"},
-		"long base64 body":     {operation(wire(5, text(1000))), "too-large"},
-		"long message":         {wire(1, text(3000)), "too-large"},
-	} {
+		"long header name":     {operation(header(string(canaries(12)), "")), "too-large"},
+		"long header value":    {operation(header("a", string(canaries(1500)))), "too-large"},
+		"long URI":             {operation(wire(2, canaries(1500))), "too-large"},
+		"long body":            {operation(wire(4, canaries(1000))), "too-large"},
+		"long base64 body":     {operation(wire(5, canaries(1000))), "too-large"},
+		"long message":         {wire(1, canaries(3000)), "too-large"},
+	}
+}
+
+func TestDeclinesOverGRPC(t *testing.T) {
+	t.Parallel()
+	h := open(t, echo, func(c *Config) {
+		c.Limits.Headers, c.Limits.Message, c.Limits.Body = 4, 64<<10, 20<<10
+		c.Limits.Batch = 128 << 10
+	})
+	conn := h.conn(h.with(h.ca.client(t, "switch.example")))
+	process := cpmv1.CryptographicService_Process_FullMethodName
+	want := map[string]int{}
+	for name, c := range badMessages() {
 		want[c.kind]++
 		err := rawCall(t, conn, process, c.in)
 		if status.Code(err) == codes.OK {
@@ -228,7 +234,7 @@ func TestDeclinesOverGRPC(t *testing.T) {
 			t.Errorf("%s: echoes input: %v", name, err)
 		}
 	}
-	err := rawCall(t, conn, process, text(10000))
+	err := rawCall(t, conn, process, canaries(10000))
 	want["too-large"]++
 	if status.Code(err) != codes.ResourceExhausted || strings.Contains(err.Error(), canary) {
 		t.Error(err)
@@ -309,205 +315,4 @@ func TestAPanicOverGRPC(t *testing.T) {
 	if _, err := h.dial().Process(t.Context(), signProcess()); kindOfStatus(t, err) != "internal" || strings.Contains(err.Error(), canary) {
 		t.Error(err)
 	}
-}
-
-// conversation is a stream whose answers a test looks up by id.
-type conversation struct {
-	t testing.TB
-	cpmv1.CryptographicService_StreamClient
-}
-
-func (h *house) talk(ctx context.Context) conversation {
-	s, err := h.dial().Stream(ctx)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return conversation{h.t, s}
-}
-
-func (c conversation) ask(id uint64, r *cpmv1.ProcessRequest) {
-	c.t.Helper()
-	if err := c.Send(&cpmv1.StreamRequest{Id: id, Request: r}); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-func (c conversation) hear() (uint64, *cpmv1.ProcessResponse) {
-	c.t.Helper()
-	a, err := c.Recv()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return a.GetId(), a.GetResponse()
-}
-
-// refused is the kind of an error among the answers.
-func refused(r *cpmv1.ProcessResponse) string {
-	for _, x := range r.GetError().GetErrorInformation().GetExtensionList().GetExtension() {
-		return x.GetValue()
-	}
-	return "none"
-}
-
-func TestStreamAnswersAsTheyAreReady(t *testing.T) {
-	t.Parallel()
-	first := make(chan struct{})
-	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
-		if r.FSP == "slow" {
-			<-first
-		}
-		if !strings.HasPrefix(r.ID, "s-") || r.Arrival.IsZero() {
-			t.Errorf("%+v", r)
-		}
-		return echo(ctx, r)
-	}, func(c *Config) { c.NewID = func() string { return "s" } })
-	s := h.talk(t.Context())
-	slow := signProcess()
-	slow.Fsp = "slow"
-	s.ask(7, slow)
-	s.ask(1<<63, signProcess())
-	if id, r := s.hear(); id != 1<<63 || r.GetJwsSign() == nil {
-		t.Error(id, r)
-	}
-	s.ask(0, signProcess())
-	if id, r := s.hear(); id != 0 || refused(r) != "invalid" {
-		t.Error(id, r)
-	}
-	s.ask(7, signProcess())
-	if id, r := s.hear(); id != 7 || refused(r) != "invalid" || r.GetError().GetRequestId() != "s-7" {
-		t.Error(id, r)
-	}
-	s.ask(8, &cpmv1.ProcessRequest{Fsp: "f"})
-	if id, r := s.hear(); id != 8 || refused(r) != "invalid" {
-		t.Error(id, r)
-	}
-	s.ask(9, nil)
-	if id, r := s.hear(); id != 9 || refused(r) != "invalid" {
-		t.Error(id, r)
-	}
-	close(first)
-	if id, r := s.hear(); id != 7 || r.GetJwsSign() == nil {
-		t.Error(id, r)
-	}
-	if err := s.CloseSend(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Recv(); err != io.EOF {
-		t.Error(err)
-	}
-	if diff := cmp.Diff(map[string]int{"ok": 2, "invalid": 4}, h.counts.outcomes()); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestStreamAnswersWhatCannotBeDecoded(t *testing.T) {
-	t.Parallel()
-	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
-		if r.FSP == "panic" {
-			panic(canary)
-		}
-		return echo(ctx, r)
-	}, func(c *Config) { c.Limits.Body = 100; c.Limits.Message = 10 << 10 })
-	conn := h.conn(h.with(h.ca.client(t, "switch.example")))
-	s, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
-		cpmv1.CryptographicService_Stream_FullMethodName, grpc.ForceCodec(messageCodec{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := func(n uint64) []byte {
-		return protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), n)
-	}
-	body := func(n int) []byte { return wire(2, append(wire(1, []byte("f")), wire(2, wire(4, make([]byte, n)))...)) }
-	for name, c := range map[string]struct {
-		in   []byte
-		id   uint64
-		kind string
-	}{
-		"nothing":           {nil, 0, "invalid"},
-		"garbage":           {[]byte(canary), 0, "invalid"},
-		"truncated tag":     {[]byte{0x80}, 0, "invalid"},
-		"unknown field":     {append(id(3), wire(9, nil)...), 3, "invalid"},
-		"id after the rest": {append(body(100), id(4)...), 4, "none"},
-		"body too large":    {append(id(5), body(101)...), 5, "too-large"},
-		"message too large": {append(body(11<<10), id(6)...), 6, "too-large"},
-		"panic":             {append(id(7), wire(2, append(wire(1, []byte("panic")), wire(2, nil)...))...), 7, "internal"},
-	} {
-		if err := s.SendMsg(&c.in); err != nil {
-			t.Fatal(err)
-		}
-		var out []byte
-		if err := s.RecvMsg(&out); err != nil {
-			t.Fatal(err)
-		}
-		var a cpmv1.StreamResponse
-		if err := proto.Unmarshal(out, &a); err != nil {
-			t.Fatal(err)
-		}
-		if a.GetId() != c.id || refused(a.GetResponse()) != c.kind {
-			t.Errorf("%s: %v", name, &a)
-		}
-		if strings.Contains(a.String(), canary) {
-			t.Errorf("%s: echoes input: %v", name, &a)
-		}
-	}
-}
-
-func TestStreamStopsReadingWhenTheWindowIsFull(t *testing.T) {
-	t.Parallel()
-	var now, most atomic.Int64
-	free := make(chan struct{})
-	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
-		most.Store(max(most.Load(), now.Add(1)))
-		defer now.Add(-1)
-		<-free
-		return echo(ctx, r)
-	}, func(c *Config) { c.Limits.StreamWindow = 3 })
-	s := h.talk(t.Context())
-	for id := range uint64(10) {
-		s.ask(id+1, signProcess())
-	}
-	waitFor(t, func() bool { return now.Load() == 3 })
-	close(free)
-	seen := map[uint64]bool{}
-	for range 10 {
-		id, r := s.hear()
-		if seen[id] || r.GetJwsSign() == nil {
-			t.Error(id, r)
-		}
-		seen[id] = true
-	}
-	if n := most.Load(); n != 3 {
-		t.Errorf("%d at once", n)
-	}
-}
-
-func TestACancelledStreamCancelsItsRequests(t *testing.T) {
-	t.Parallel()
-	started, ended := make(chan struct{}), make(chan struct{})
-	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
-		close(started)
-		<-ctx.Done()
-		close(ended)
-		return nil, fault.New(fault.Timeout, "cancelled")
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	s := h.talk(ctx)
-	s.ask(1, signProcess())
-	<-started
-	cancel()
-	<-ended
-	waitFor(t, func() bool { return h.counts.outcomes()["timeout"] == 1 })
-}
-
-func TestAMessageOverTheHardLimitEndsTheStream(t *testing.T) {
-	t.Parallel()
-	h := open(t, echo, func(c *Config) { c.Limits.Batch = 64 << 10 })
-	s := h.talk(t.Context())
-	big := signProcess()
-	big.GetJwsSign().Content = &cpmv1.JwsSignRequest_Body{Body: strings.Repeat("x", 65<<10)}
-	s.ask(1, big)
-	if _, err := s.Recv(); status.Code(err) != codes.ResourceExhausted {
-		t.Error(err)
-	}
-	waitFor(t, func() bool { return h.counts.outcomes()["too-large"] == 1 })
 }

@@ -33,8 +33,7 @@ func (d *Door) ServeGRPC(ctx context.Context, l net.Listener, c *tls.Config) err
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	defer n.settle()
-	defer n.Close()
+	defer n.end()
 	s := d.grpcServer()
 	failed := make(chan error, 1)
 	go func() { failed <- s.Serve(n) }()

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -238,11 +239,11 @@ func (h *house) close() {
 			h.t.Errorf("%d connections open on %s", n, p)
 		}
 	}
-	if left := h.reading.left.Load(); left != int64(h.Door.limits.Reading) {
-		h.t.Errorf("%d bytes of the reading budget left of %d", left, h.Door.limits.Reading)
+	if left := h.reading.left.Load(); left != int64(h.limits.Reading) {
+		h.t.Errorf("%d bytes of the reading budget left of %d", left, h.limits.Reading)
 	}
-	if left := h.calls.left.Load(); left != int64(h.Door.limits.Calls) {
-		h.t.Errorf("%d calls left of %d", left, h.Door.limits.Calls)
+	if left := h.calls.left.Load(); left != int64(h.limits.Calls) {
+		h.t.Errorf("%d calls left of %d", left, h.limits.Calls)
 	}
 }
 
@@ -306,12 +307,20 @@ func do(t testing.TB, c *http.Client, r *http.Request) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	out, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return answer{res.StatusCode, res.Header, string(out), res.Close}
+}
+
+// tell writes to a connection.
+func tell(t testing.TB, w io.Writer, format string, args ...any) {
+	t.Helper()
+	if _, err := fmt.Fprintf(w, format, args...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // dial is a gRPC client with the certificate of "switch.example".

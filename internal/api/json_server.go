@@ -21,8 +21,7 @@ func (d *Door) ServeJSON(ctx context.Context, l net.Listener, c *tls.Config) err
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	defer n.settle()
-	defer n.Close()
+	defer n.end()
 	caller := CertificatePrincipal
 	if c == nil {
 		caller = LoopbackPrincipal

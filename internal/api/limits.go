@@ -18,7 +18,9 @@ type Limits struct {
 	// Headers is how many headers a message may have. HeaderName and HeaderValue bound one, in bytes; HeaderValue is also
 	// the bound of every other text beside the body.
 	Headers, HeaderName, HeaderValue int
-	// Reading is how many bytes of requests may be held in all before they are decoded.
+	// Reading is how many bytes of requests may be held in all before they are decoded. HTTP bodies are reserved before they
+	// are read. gRPC tells nobody how long a message is before it is complete: what is still arriving there is bounded by
+	// Calls and Batch only.
 	Reading int
 	// Connections is how many connections each port has at once; further ones wait to be accepted.
 	Connections int

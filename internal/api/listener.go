@@ -102,9 +102,10 @@ func (n *listener) leave(c *place) {
 	<-n.places
 }
 
-// settle returns when every connection is closed, which it sees to itself after a while: a server does not know of one
-// that it has just been given. It is called after Close.
-func (n *listener) settle() {
+// end closes and returns when every connection is closed, which it sees to itself after a while: a server does not know of
+// one that it has just been given.
+func (n *listener) end() {
+	_ = n.Close()
 	patience := time.NewTimer(time.Second)
 	defer patience.Stop()
 	for range cap(n.places) {

@@ -11,12 +11,17 @@ import (
 func TestBuffersAreReusedWithinTheirClass(t *testing.T) {
 	t.Parallel()
 	b := newBuffers()
-	for _, n := range []int{0, 1, smallest, smallest + 1, 6 << 20, 32 << 20, 32<<20 + 1} {
+	for _, n := range []int{0, 1, smallest, smallest + 1, 6 << 20, 8 << 20, 8<<20 + 1, 32 << 20} {
 		p := b.get(n)
-		if len(*p) != 0 || cap(*p) < n || cap(*p) > max(smallest, 2*n) {
+		if len(*p) != 0 || cap(*p) < n || cap(*p) > max(smallest, 2*n-1) && n != 0 {
 			t.Errorf("%d: length %d, capacity %d", n, len(*p), cap(*p))
 		}
 		b.put(p)
+	}
+	large := b.get(6 << 20)
+	b.put(large)
+	if b.get(7<<20) != large || b.get(7<<20) == large {
+		t.Error("a large buffer is not kept, or given twice")
 	}
 	grown := make([]byte, 10, 3*smallest)
 	b.put(&grown)
@@ -82,7 +87,7 @@ func TestAPlaceIsLeftOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +102,7 @@ func TestAPlaceIsLeftOnce(t *testing.T) {
 		t.Error(left)
 	}
 	piped, other := net.Pipe()
-	defer other.Close()
+	defer func() { _ = other.Close() }()
 	if err := (&place{Conn: piped}).CloseWrite(); err != nil {
 		t.Error(err)
 	}

@@ -138,9 +138,27 @@ func (r *report) openHeading() string {
 		"; their wait counts as latency. Late is the driver's own delay, a part of the latencies."
 }
 
-// ending says whether the answers were right.
+// busy is the share of the machine that others may use before the report warns of it.
+const busy = 0.10
+
+// disturbed is the highest median of the load by others, and whether it spoils the figures.
+func (r *report) disturbed() (load float64, spoilt bool) {
+	for _, rows := range [][]row{r.Closed, r.Open} {
+		for _, row := range rows {
+			if row.OtherLoad != nil {
+				load = max(load, row.OtherLoad.Median)
+			}
+		}
+	}
+	return load, load > busy
+}
+
+// ending says whether the answers were right and the figures are sound.
 func (r *report) ending() string {
 	var b strings.Builder
+	if load, spoilt := r.disturbed(); spoilt {
+		fmt.Fprintf(&b, "Other programs used up to %s of the machine: rates and latencies are theirs as well, compare CPU.\n", percent(load))
+	}
 	fmt.Fprintf(&b, "%d of %d sampled signatures verified through the server. %d operations failed.\n", r.SampledGood, r.Sampled, r.failures())
 	for _, f := range r.Failures {
 		fmt.Fprintf(&b, "- %d × %s: %s\n", f.Operations, f.Case, f.Reason)

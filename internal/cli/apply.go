@@ -56,7 +56,7 @@ func (a *app) apply(ctx context.Context, file, bootstrap, socket string) (comman
 	}
 	var boot *config.Config
 	if bootstrap != "" {
-		if boot, err = config.Load(bootstrap, a.serverEnvironment()); err != nil {
+		if boot, err = config.Load(bootstrap, a.io.Env); err != nil {
 			return command.Receipt{}, withHint(err, "see what can be written with: cpm config explain")
 		}
 		socket = or(socket, boot.Listen.Socket)

@@ -63,8 +63,8 @@ type captureParser struct {
 	read   int // bytes of the head so far
 }
 
-func (p *captureParser) wrong(format string, args ...any) error {
-	return fault.New(fault.Invalid, "line %d of the request: %s", p.number, fmt.Sprintf(format, args...))
+func (p *captureParser) wrong(text string) error {
+	return fault.New(fault.Invalid, "line %d of the request: %s", p.number, text)
 }
 
 // line gives the next line without its end.

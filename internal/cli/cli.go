@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +33,13 @@ func Standard() Streams {
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Environ(),
 		IsTerminal: err == nil && info.Mode()&os.ModeCharDevice != 0,
 	}
+}
+
+// UntilSignal gives a context that SIGINT or SIGTERM ends. A second signal ends the process at once.
+func UntilSignal(ctx context.Context) context.Context {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx
 }
 
 // Main runs the command line args (without the program's name) until it is done or ctx is, and gives the exit code.
@@ -109,8 +118,10 @@ func lines(examples []string) string {
 
 // group makes a command that only holds others. Called without one of them, it says so.
 func (a *app) group(use, short, long string, children ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, DisableFlagsInUseLine: true,
-		SuggestionsMinimumDistance: 2}
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, DisableFlagsInUseLine: true,
+		SuggestionsMinimumDistance: 2,
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		a.ran = c
 		if len(args) == 0 && c.Parent() == nil {

@@ -26,7 +26,7 @@ func (a *app) configCheck() *cobra.Command {
 			"shown with secrets hidden. Nothing is started, and the files it names are not opened.",
 		examples: []string{"cpm config check -c /etc/cpm/cpm.yaml", "cpm config check -c cpm.yaml -o json"},
 		run: func(_ context.Context, _ []string) error {
-			c, err := config.Load(*file, a.serverEnvironment())
+			c, err := config.Load(*file, a.io.Env)
 			if err != nil {
 				return withHint(err, "see what can be written with: cpm config explain")
 			}

@@ -142,6 +142,9 @@ type message struct {
 
 // readMessage reads standard input. JSON begins with a brace, a request line with a method.
 func (a *app) readMessage(f operation, o cpm.Operation) (*message, error) {
+	if a.io.IsTerminal {
+		a.say("reading the message from the terminal; Ctrl-D ends it")
+	}
 	text, err := readLimited(a.io.In, "standard input", maxMessage)
 	if err != nil {
 		return nil, err

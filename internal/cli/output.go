@@ -165,7 +165,9 @@ func toYAML(text []byte) ([]byte, error) {
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return nil, err
 	}
-	unstyle(&doc)
+	if err := unstyle(&doc); err != nil {
+		return nil, err
+	}
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
 	e.SetIndent(2)
@@ -175,11 +177,19 @@ func toYAML(text []byte) ([]byte, error) {
 	return out.Bytes(), e.Close()
 }
 
-func unstyle(n *yaml.Node) {
+// unstyle turns flow style into block style. Words and numbers that older readers take for something else than a text
+// (yes, 1:20) are written anew, with the quotes they need; no such word is longer than five letters.
+func unstyle(n *yaml.Node) error {
 	n.Style = 0
-	for _, child := range n.Content {
-		unstyle(child)
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Value != "" && (len(n.Value) <= 5 || n.Value[0] <= '9') {
+		return n.Encode(n.Value)
 	}
+	for _, child := range n.Content {
+		if err := unstyle(child); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ago says how long ago, or in how long, in one unit.

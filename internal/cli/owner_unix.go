@@ -14,5 +14,5 @@ func mine(path string) bool {
 		return false
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && uint64(stat.Uid) == uint64(os.Geteuid())
+	return ok && int64(stat.Uid) == int64(os.Geteuid())
 }

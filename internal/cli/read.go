@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"io"
 	"os"
 
@@ -41,8 +42,8 @@ func readLimited(r io.Reader, what string, limit int64) ([]byte, error) {
 
 func unreadable(err error) error { return wrongUseBecause(err, "the file cannot be read") }
 
-func wrongUseBecause(err error, format string, args ...any) error {
-	return fault.New(fault.Invalid, format, args...).Because(err)
+func wrongUseBecause(err error, text string) error {
+	return fault.New(fault.Invalid, "%s", text).Because(err)
 }
 
 // readSecret reads a private key from a file, from a descriptor (/dev/fd/3) or from standard input ("-") into the one
@@ -75,7 +76,7 @@ func secretOf(r io.Reader) (secret.Bytes, error) {
 	case err == nil:
 		text.Destroy()
 		return secret.Bytes{}, fault.New(fault.TooLarge, "the private key is longer than %d bytes", maxPEM)
-	case err != io.ErrUnexpectedEOF && err != io.EOF: //nolint:errorlint // io.ReadFull gives these two as they are
+	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
 		text.Destroy()
 		return secret.Bytes{}, wrongUseBecause(err, "the private key cannot be read")
 	case n == 0:

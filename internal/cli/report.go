@@ -62,6 +62,8 @@ func (a *app) say(format string, args ...any) { fmt.Fprintf(a.io.Err, "cpm: "+fo
 type hinted struct {
 	error
 	hint string
+	// last says that the hint is only for an error that advises nothing by itself.
+	last bool
 }
 
 // Unwrap gives the error.
@@ -71,7 +73,15 @@ func withHint(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	return hinted{err, fmt.Sprintf(format, args...)}
+	return hinted{error: err, hint: fmt.Sprintf(format, args...)}
+}
+
+// withLastHint is withHint for errors that may advise something better by themselves.
+func withLastHint(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return hinted{error: err, hint: hint, last: true}
 }
 
 // hintOf is the next step: the one a command has given, or the end of the public text ("…; do this with: cpm …"), or one
@@ -82,7 +92,7 @@ func (a *app) hintOf(err error, e *fault.Error) (text, hint string) {
 	if i > 0 && (strings.Contains(text[i:], "cpm ") || strings.HasPrefix(text[i:], "; hint: ")) {
 		text, hint = text[:i], strings.TrimPrefix(text[i+2:], "hint: ")
 	}
-	if h, ok := errors.AsType[hinted](err); ok {
+	if h, ok := errors.AsType[hinted](err); ok && (!h.last || (hint == "" && i < 0)) {
 		hint = h.hint
 	}
 	switch {

@@ -45,7 +45,7 @@ func (a *app) rootKeyFile(bootstrap string, args []string) (string, error) {
 	case len(args) == 1:
 		return args[0], nil
 	}
-	c, err := config.Load(bootstrap, a.serverEnvironment())
+	c, err := config.Load(bootstrap, a.io.Env)
 	if err != nil {
 		return "", withHint(err, "see what can be written with: cpm config explain")
 	}

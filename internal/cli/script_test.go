@@ -3,11 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -26,9 +26,7 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "cpm" {
 		os.Exit(m.Run())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	os.Exit(Main(ctx, os.Args[1:], Standard()))
+	os.Exit(Main(UntilSignal(context.Background()), os.Args[1:], Standard()))
 }
 
 // TestScripts runs the scripts of testdata. Beside the usual commands they have:
@@ -77,20 +75,15 @@ func setup(e *testscript.Env) error {
 	return nil
 }
 
-// freePorts finds a base whose three ports nobody uses.
+// freePorts finds a base whose three ports nobody uses, below those that the system hands out to connections.
 func freePorts() (int, error) {
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		base := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if base+30 <= 65535-100 && free(base+1) && free(base+30) {
+	for range 1000 {
+		base := 10_000 + rand.IntN(20_000)
+		if free(base) && free(base+1) && free(base+30) {
 			return base, nil
 		}
 	}
-	return 0, fmt.Errorf("no free ports")
+	return 0, errors.New("no free ports")
 }
 
 func free(port int) bool {

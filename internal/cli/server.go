@@ -17,11 +17,12 @@ func (a *app) serverCommand() *cobra.Command {
 			"to standard output. Without a file the CPM_* variables alone are the configuration.",
 		examples: []string{"cpm server -c /etc/cpm/cpm.yaml", "CPM_LOG_FORMAT=mojaloop cpm server -c cpm.yaml"},
 		run: func(ctx context.Context, _ []string) error {
-			c, err := config.Load(*file, a.serverEnvironment())
+			c, err := config.Load(*file, a.io.Env)
 			if err != nil {
 				return withHint(err, "see what can be written with: cpm config explain")
 			}
-			return server.Run(ctx, c, server.Options{Version: version(), Out: a.io.Out})
+			err = server.Run(ctx, c, server.Options{Version: version(), Out: a.io.Out})
+			return withLastHint(err, "the log above names the self-check that failed, and its cause")
 		},
 	})
 	file = configFlag(c, "bootstrap configuration, YAML")
@@ -40,7 +41,7 @@ func (a *app) devCommand() *cobra.Command {
 				return wrongUse("the port base is a number from 1 to %d", 65535-100)
 			}
 			o.Version, o.Out, o.Log = version(), a.io.Out, a.io.Err
-			return server.Dev(ctx, o)
+			return withLastHint(server.Dev(ctx, o), "the log above names the self-check that failed, and its cause")
 		},
 	})
 	c.Flags().StringVar(&o.DataDir, "data-dir", "./cpm-dev", "directory of the database, the keys and the socket; it is made if it is not there")

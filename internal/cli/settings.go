@@ -2,7 +2,6 @@ package cli
 
 import (
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,12 +35,6 @@ func variables(environ []string) map[string]string {
 		}
 	}
 	return all
-}
-
-// serverEnvironment is the environment for the server's configuration, which knows no CPM_SOCKET and takes an unknown
-// CPM_* variable for a mistake.
-func (a *app) serverEnvironment() []string {
-	return slices.DeleteFunc(slices.Clone(a.io.Env), func(line string) bool { return strings.HasPrefix(line, envSocket+"=") })
 }
 
 // or is the first text that is not empty.

@@ -40,9 +40,16 @@ func (a *app) statusCommand() *cobra.Command {
 func statusAnswer(s command.Status, now time.Time) answer {
 	v := answer{message: s, names: []string{s.Name}}
 	head := table{header: []string{"PROPERTY", "VALUE"}, rows: [][]string{
-		{"name", s.Name}, {"version", s.Version}, {"state", string(s.State)}, {"started", ago(s.Since, now)},
-		{"revision", fmt.Sprint(s.Revision)}, {"FSPs", fmt.Sprint(s.FSPs)}, {"keys", fmt.Sprint(s.Keys)},
-		{"late answers", fmt.Sprint(s.Late)}, {"Mojaloop HTTP", s.Listen.MojaloopHTTP}, {"Mojaloop gRPC", s.Listen.MojaloopGRPC},
+		{"name", s.Name},
+		{"version", s.Version},
+		{"state", string(s.State)},
+		{"started", ago(s.Since, now)},
+		{"revision", fmt.Sprint(s.Revision)},
+		{"FSPs", fmt.Sprint(s.FSPs)},
+		{"keys", fmt.Sprint(s.Keys)},
+		{"late answers", fmt.Sprint(s.Late)},
+		{"Mojaloop HTTP", s.Listen.MojaloopHTTP},
+		{"Mojaloop gRPC", s.Listen.MojaloopGRPC},
 		{"probes", s.Listen.Probes},
 	}}
 	if r := s.RiskAcceptance; r != nil {

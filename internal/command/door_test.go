@@ -102,8 +102,8 @@ func TestSecretIsNeverLogged(t *testing.T) {
 		t.Fatal("no error")
 	}
 	body := `{"action":"key.add","secret":"` + base64.StdEncoding.EncodeToString([]byte(pemText)) + `","x":1}`
-	if answer := post(t, d, body); answer.StatusCode != http.StatusBadRequest {
-		t.Errorf("status %d", answer.StatusCode)
+	if answer := raw(t, d, posting(body)); answer.status != http.StatusBadRequest {
+		t.Errorf("status %d", answer.status)
 	}
 	for _, clear := range []string{"MC4CAQAwBQ", base64.StdEncoding.EncodeToString([]byte(pemText))[:20]} {
 		if strings.Contains(d.log.String(), clear) {
@@ -112,13 +112,20 @@ func TestSecretIsNeverLogged(t *testing.T) {
 	}
 }
 
-// post sends a body as it is and gives the answer, its body read.
-func post(t *testing.T, d *open, body string) *http.Response {
-	t.Helper()
-	return raw(t, d, fmt.Sprintf("POST /v1/changes HTTP/1.1\r\nHost: cpm\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+// posting is the request of a change with this body.
+func posting(body string) string {
+	return fmt.Sprintf("POST /v1/changes HTTP/1.1\r\nHost: cpm\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-func raw(t *testing.T, d *open, text string) *http.Response {
+// received is an answer as it came.
+type received struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// raw sends a request as it is.
+func raw(t *testing.T, d *open, text string) received {
 	t.Helper()
 	c := d.dial(t)
 	if _, err := io.WriteString(c, text); err != nil {
@@ -128,13 +135,12 @@ func raw(t *testing.T, d *open, text string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, err := io.ReadAll(answer.Body)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = answer.Body.Close()
-	answer.Body = io.NopCloser(bytes.NewReader(content))
-	return answer
+	return received{answer.StatusCode, answer.Header, body}
 }
 
 func TestBadRequestsGetOneAnswerEachAndNothingIsEchoed(t *testing.T) {
@@ -144,9 +150,7 @@ func TestBadRequestsGetOneAnswerEachAndNothingIsEchoed(t *testing.T) {
 		return core.Receipt{}, nil
 	}}, Options{})
 	const mark = "ECHO"
-	change := func(body string) string {
-		return fmt.Sprintf("POST /v1/changes HTTP/1.1\r\nHost: cpm\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	}
+	change := posting
 	get := func(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: cpm\r\n\r\n" }
 	for name, c := range map[string]struct {
 		text string
@@ -188,15 +192,14 @@ func TestBadRequestsGetOneAnswerEachAndNothingIsEchoed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			answer := raw(t, d, c.text)
-			body, _ := io.ReadAll(answer.Body)
-			if e := ReadFault(answer.StatusCode, answer.Header, body); e.Kind != c.want || answer.StatusCode != c.want.Code().HTTP {
-				t.Errorf("status %d, fault %v, want %v", answer.StatusCode, e, c.want)
+			if e := ReadFault(answer.status, answer.header, answer.body); e.Kind != c.want || answer.status != c.want.Code().HTTP {
+				t.Errorf("status %d, fault %v, want %v", answer.status, e, c.want)
 			}
-			if strings.Contains(string(body), mark) {
-				t.Errorf("the answer echoes the request: %s", body)
+			if bytes.Contains(answer.body, []byte(mark)) {
+				t.Errorf("the answer echoes the request: %s", answer.body)
 			}
-			if !strings.Contains(string(body), `"requestId":"`+answer.Header.Get("X-Request-Id")+`"`) {
-				t.Errorf("request ids differ: %s", body)
+			if !bytes.Contains(answer.body, []byte(`"requestId":"`+answer.header.Get("X-Request-Id")+`"`)) {
+				t.Errorf("request ids differ: %s", answer.body)
 			}
 		})
 	}

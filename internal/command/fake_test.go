@@ -24,6 +24,7 @@ type fake struct {
 func (f fake) Apply(ctx context.Context, p cpm.Principal, change core.Change) (core.Receipt, error) {
 	return f.apply(ctx, p, change)
 }
+
 func (f fake) Status() core.StatusView                       { return core.StatusView{Name: "fake"} }
 func (f fake) FSPs() []core.FSPView                          { return nil }
 func (f fake) Keys(cpm.FSP, string, bool) []core.KeyView     { return nil }

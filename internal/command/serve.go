@@ -50,7 +50,9 @@ func (d *Door) ServeOn(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	err := d.end(context.WithoutCancel(ctx), s)
-	<-ended
+	if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
 

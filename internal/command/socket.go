@@ -138,4 +138,4 @@ func uidOf(name string) (uint32, bool) {
 }
 
 // ownerOrRoot admits the user of this process and root.
-func ownerOrRoot(uid uint32) bool { return uid == 0 || uint64(uid) == uint64(os.Geteuid()) }
+func ownerOrRoot(uid uint32) bool { return uid == 0 || int64(uid) == int64(os.Geteuid()) }

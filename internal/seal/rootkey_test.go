@@ -94,8 +94,11 @@ func TestWhatIsNoRegularFileIsRefused(t *testing.T) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{pipe, folder, filepath.Join(dir, "nothing"), "/dev/null"} {
-		if _, err := OpenRootKeyFile(path); !errors.Is(err, fault.State) {
+	for path, text := range map[string]string{
+		pipe: "must be a regular file", folder: "must be a regular file", "/dev/null": "must be a regular file",
+		filepath.Join(dir, "nothing"): "cpm root-key create",
+	} {
+		if _, err := OpenRootKeyFile(path); !errors.Is(err, fault.State) || !strings.Contains(fault.From(err).Public, text) {
 			t.Errorf("%s: got %v", filepath.Base(path), err)
 		}
 	}

@@ -55,6 +55,32 @@ func TestManyMayOpenOneEmptyStore(t *testing.T) {
 	}
 }
 
+// overtaken is a provider that lets another process make the first term before its own answer.
+type overtaken struct {
+	Provider
+
+	overtake func()
+}
+
+func (o overtaken) Wrap(ctx context.Context, plaintext secret.Bytes, aad []byte) ([]byte, error) {
+	o.overtake()
+	return o.Provider.Wrap(ctx, plaintext, aad)
+}
+
+func TestFirstTermOfAnotherProcessCounts(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.store(t)
+	var theirs *Keyring
+	k, err := Open(t.Context(), s, overtaken{b.provider(t), func() { _, theirs = b.ring(t) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k.term != theirs.term || len(state(t, s).RootTerms) != 1 {
+		t.Errorf("the terms are %x and %x", k.term, theirs.term)
+	}
+}
+
 func TestWrongRootKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

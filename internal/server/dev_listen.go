@@ -36,6 +36,8 @@ const firstByte = 5 * time.Second
 type splitter struct {
 	from          net.Listener
 	plain, secure *half
+	closed        sync.Once
+	closeError    error
 }
 
 // half is one of the two listeners.
@@ -43,17 +45,24 @@ type half struct {
 	connections chan net.Conn
 	done        chan struct{}
 	once        sync.Once
-	from        net.Listener
+	splitter    *splitter
 }
 
 func newSplitter(l net.Listener) *splitter {
-	s := &splitter{from: l, plain: newHalf(l), secure: newHalf(l)}
+	s := &splitter{from: l}
+	s.plain, s.secure = newHalf(s), newHalf(s)
 	go s.run()
 	return s
 }
 
-func newHalf(l net.Listener) *half {
-	return &half{connections: make(chan net.Conn), done: make(chan struct{}), from: l}
+func newHalf(s *splitter) *half {
+	return &half{connections: make(chan net.Conn), done: make(chan struct{}), splitter: s}
+}
+
+// close closes the port, once for both halves.
+func (s *splitter) close() error {
+	s.closed.Do(func() { s.closeError = s.from.Close() })
+	return s.closeError
 }
 
 func (s *splitter) run() {
@@ -100,11 +109,11 @@ func (h *half) Accept() (net.Conn, error) {
 // Close ends this half; the port itself closes with the first of the two.
 func (h *half) Close() error {
 	h.once.Do(func() { close(h.done) })
-	return h.from.Close()
+	return h.splitter.close()
 }
 
 // Addr is the port's address.
-func (h *half) Addr() net.Addr { return h.from.Addr() }
+func (h *half) Addr() net.Addr { return h.splitter.from.Addr() }
 
 // begun is a connection whose first byte has been read already.
 type begun struct {

@@ -136,13 +136,15 @@ func (s *server) checkCertificates(ctx context.Context) (string, error) {
 		return "none configured", nil // only `cpm dev` gets past the configuration's own check
 	}
 	var err error
-	s.identity, err = newIdentity(s.config.TLS, s.options.Now, func(err error) {
-		s.log.LogAttrs(ctx, slog.LevelError, "changed TLS files cannot be used; the old ones stay", obs.Event("tls.reload-failed"), obs.Err(err))
+	s.identity, err = newIdentity(s.config.TLS, s.options.Now, listener{
+		loaded: func(notAfter time.Time) { s.metrics.CertificateExpires("mojaloop", notAfter) },
+		broken: func(err error) {
+			s.log.LogAttrs(ctx, slog.LevelError, "changed TLS files cannot be used; the old ones stay", obs.Event("tls.reload-failed"), obs.Err(err))
+		},
 	})
 	if err != nil {
 		return "", fault.New(fault.State, "the TLS files cannot be used").Because(err)
 	}
-	s.metrics.CertificateExpires("mojaloop", s.identity.notAfter())
 	return "the certificate expires " + s.identity.notAfter().UTC().Format(time.RFC3339), nil
 }
 

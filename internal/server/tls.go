@@ -18,9 +18,9 @@ const recheck = time.Second
 // identity is what the TLS files hold, read again when one of them changes. A pair that cannot be read, such as one half
 // written, leaves the one before it in place.
 type identity struct {
-	files  config.TLS
-	now    func() time.Time
-	broken func(error)
+	files config.TLS
+	now   func() time.Time
+	heard listener
 
 	mu      sync.Mutex
 	checked time.Time
@@ -29,9 +29,15 @@ type identity struct {
 	leaf    *x509.Certificate
 }
 
-// newIdentity reads the files; broken is told when a later reading fails.
-func newIdentity(files config.TLS, now func() time.Time, broken func(error)) (*identity, error) {
-	i := &identity{files: files, now: now, broken: broken}
+// listener hears of every reading of the files.
+type listener struct {
+	loaded func(notAfter time.Time)
+	broken func(error)
+}
+
+// newIdentity reads the files and goes on looking at them.
+func newIdentity(files config.TLS, now func() time.Time, l listener) (*identity, error) {
+	i := &identity{files: files, now: now, heard: l}
 	if err := i.read(); err != nil {
 		return nil, err
 	}
@@ -62,7 +68,7 @@ func (i *identity) get() *tls.Config {
 		i.checked = now
 		if i.changed() {
 			if err := i.load(); err != nil {
-				i.broken(err)
+				i.heard.broken(err)
 			}
 		}
 	}
@@ -111,6 +117,7 @@ func (i *identity) load() error {
 		MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true, ClientAuth: tls.RequireAndVerifyClientCert,
 		NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}, ClientCAs: authorities,
 	}
+	i.heard.loaded(pair.Leaf.NotAfter)
 	return nil
 }
 

@@ -38,9 +38,10 @@ const (
 // changes and commits. If f fails, nothing is stored and its error is returned as it is.
 //
 // f runs again from the beginning if the database could not put the transaction in order with others, so it must have no
-// effect but through Tx. One Change runs at a time. Errors: fault.Conflict (ExpectRevision, a constraint), fault.State (a
-// row failed its check), fault.Timeout, fault.Unavailable (not stored), fault.OutcomeUnknown (nobody knows; read again
-// before trying again).
+// effect but through Tx. One Change runs at a time: f must not begin another.
+//
+// Errors: fault.Conflict (ExpectRevision, a constraint), fault.State (a row failed its check), fault.Timeout,
+// fault.Unavailable (not stored), fault.OutcomeUnknown (nobody knows; read again before trying again).
 func (s *Store) Change(ctx context.Context, e Entry, f func(*Tx) error) (Commit, error) {
 	mac, err := s.trusted()
 	if err != nil {
