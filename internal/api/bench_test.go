@@ -266,7 +266,9 @@ func benchmarkHTTP(b *testing.B, h *house, path string, n int, in proto.Message)
 		if err != nil || res.StatusCode != 200 {
 			b.Fatal(res, err)
 		}
-		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		_, err = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if err != nil {
 			b.Fatal(err)
 		}
 	})

@@ -83,9 +83,12 @@ func FuzzProcessJSON(f *testing.F) {
 // what it refuses is refused without showing any of it.
 func FuzzStreamRequest(f *testing.F) {
 	for _, m := range []*cpmv1.StreamRequest{
-		{}, {Id: 1, Request: signProcess()}, {Id: 1 << 63, Request: &cpmv1.ProcessRequest{Fsp: canary}},
+		{},
+		{Id: 1, Request: signProcess()},
+		{Id: 1 << 63, Request: &cpmv1.ProcessRequest{Fsp: canary}},
 		{Id: 2, Request: &cpmv1.ProcessRequest{Fsp: "f", Operation: &cpmv1.ProcessRequest_JwsVerify{
-			JwsVerify: &cpmv1.JwsVerifyRequest{Content: &cpmv1.JwsVerifyRequest_BodyBase64{BodyBase64: []byte{0}}, Key: &cpmv1.KeySelector{Version: 1}}}}},
+			JwsVerify: &cpmv1.JwsVerifyRequest{Content: &cpmv1.JwsVerifyRequest_BodyBase64{BodyBase64: []byte{0}}, Key: &cpmv1.KeySelector{Version: 1}},
+		}}},
 	} {
 		in, err := proto.Marshal(m)
 		if err != nil {

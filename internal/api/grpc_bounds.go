@@ -15,14 +15,18 @@ var errWire = errors.New("expected a message of the definition")
 // repeated members. It allocates nothing for what it refuses. Members that this version does not know are refused as in
 // JSON: they might change what is asked for.
 func (s *shape) check(in []byte) *fault.Error {
-	switch e := s.walk(in).(type) {
-	case nil:
+	return refusal(s.walk(in), "the message is not one of cpm.v1")
+}
+
+// refusal is the decline of an error of decoding: the one it is already, or Invalid with a constant text.
+func refusal(err error, text string) *fault.Error {
+	if err == nil {
 		return nil
-	case *fault.Error:
-		return e
-	default:
-		return fault.New(fault.Invalid, "the message is not one of cpm.v1").Because(e)
 	}
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e
+	}
+	return fault.New(fault.Invalid, "%s", text).Because(err)
 }
 
 func (s *shape) walk(in []byte) error {

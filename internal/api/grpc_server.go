@@ -49,7 +49,7 @@ func (d *Door) grpcServer() *grpc.Server {
 		grpc.UnknownServiceHandler(d.unknownMethod),
 		grpc.MaxRecvMsgSize(d.limits.Batch),
 		grpc.MaxHeaderListSize(metadataBytes),
-		grpc.MaxConcurrentStreams(uint32(d.limits.CallsPerConnection)),
+		grpc.MaxConcurrentStreams(uint32(min(d.limits.CallsPerConnection, 1<<20))), //nolint:gosec // bounded in this line
 		grpc.ConnectionTimeout(d.limits.HandshakeTimeout),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"sync"
@@ -81,7 +82,7 @@ func (s *session) read() error {
 		}
 		f := new(frame)
 		switch err := s.stream.RecvMsg(f); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case status.Code(err) == codes.Canceled:
 			return err

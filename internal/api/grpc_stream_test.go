@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"sync/atomic"
@@ -101,7 +102,7 @@ func TestStreamAnswersAsTheyAreReady(t *testing.T) {
 	if err := s.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Recv(); err != io.EOF {
+	if _, err := s.Recv(); !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
 	if diff := cmp.Diff(map[string]int{"ok": 2, "invalid": 4}, h.counts.outcomes()); diff != "" {

@@ -55,11 +55,11 @@ func (d *Door) unary(serve func(*rpc) (proto.Message, *fault.Error)) grpc.Method
 }
 
 func (x *rpc) answer(receive func(any) error, serve func(*rpc) (proto.Message, *fault.Error)) (out proto.Message, e *fault.Error) {
-	if e := x.door.openCall(); e != nil {
+	if e = x.door.openCall(); e != nil {
 		return nil, e
 	}
 	defer x.door.calls.give(1)
-	if e := x.receive(receive); e != nil {
+	if e = x.receive(receive); e != nil {
 		return nil, e
 	}
 	if !x.door.gate.enter(GRPC) {

@@ -60,7 +60,8 @@ func echo(_ context.Context, r *cpm.Request) (*cpm.Result, error) {
 	default:
 		no := false
 		return &cpm.Result{Payload: cpm.Payload{Message: &cpmv1.JwsVerifyResponse{
-			Valid: &no, Reason: "key-unknown", ErrorInformation: fault.SignatureInformation("key-unknown")}}}, nil
+			Valid: &no, Reason: "key-unknown", ErrorInformation: fault.SignatureInformation("key-unknown"),
+		}}}, nil
 	}
 }
 

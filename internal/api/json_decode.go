@@ -19,14 +19,7 @@ func decodeJSON(in []byte, s *shape, m proto.Message) *fault.Error {
 	if err == nil && !t.ended() {
 		err = t.expected("the end of the text")
 	}
-	switch e := err.(type) {
-	case nil:
-		return nil
-	case *fault.Error:
-		return e
-	default:
-		return fault.New(fault.Invalid, "the request body is not the JSON of this operation").Because(e)
-	}
+	return refusal(err, "the request body is not the JSON of this operation")
 }
 
 func (s *shape) decode(t *text, m protoreflect.Message) error {
@@ -129,7 +122,15 @@ func (f *field) headersOf(m protoreflect.Message) map[string]string {
 	if !m.Has(f.descriptor) {
 		m.Mutable(f.descriptor)
 	}
-	return m.Interface().(headed).GetHeaders()
+	return headersOf(m)
+}
+
+// headersOf is the map of a message whose shape has one; a test walks all of them.
+func headersOf(m protoreflect.Message) map[string]string {
+	if h, ok := m.Interface().(headed); ok {
+		return h.GetHeaders()
+	}
+	return nil
 }
 
 func (f *field) decodeHeaders(t *text, headers map[string]string) error {
@@ -243,7 +244,7 @@ func (f *field) decodeInteger(t *text) (v protoreflect.Value, err error) {
 		return v, t.expected("a smaller integer before this")
 	}
 	if size == 32 {
-		return protoreflect.ValueOfUint32(uint32(n)), nil
+		return protoreflect.ValueOfUint32(uint32(n)), nil //nolint:gosec // parsed as 32 bits
 	}
 	return protoreflect.ValueOfUint64(n), nil
 }

@@ -46,7 +46,7 @@ func (f *field) append(out []byte, m protoreflect.Message) ([]byte, error) {
 	case f.list:
 		return f.appendList(out, m.Get(f.descriptor).List())
 	case f.one == someHeaders:
-		return appendHeaders(out, m.Interface().(headed).GetHeaders())
+		return appendHeaders(out, headersOf(m))
 	default:
 		return f.appendOne(out, m.Get(f.descriptor))
 	}

@@ -104,7 +104,7 @@ func TestBatchAnswersInOrderWithBoundedConcurrency(t *testing.T) {
 		most.Store(max(most.Load(), now.Add(1)))
 		defer now.Add(-1)
 		time.Sleep(time.Millisecond)
-		if r.Payload.Message.(interface{ GetUri() string }).GetUri() == "/3" {
+		if m, ok := r.Payload.Message.(interface{ GetUri() string }); ok && m.GetUri() == "/3" {
 			return nil, fault.New(fault.NotRouted, "no route")
 		}
 		return echo(ctx, r)

@@ -163,7 +163,8 @@ func TestJSONIsWrittenCompactAndInOrder(t *testing.T) {
 		}}},
 		{Result: &cpmv1.ProcessResponse_JwsVerify{JwsVerify: &cpmv1.JwsVerifyResponse{Valid: &no, Reason: "replayed"}}},
 		{Result: &cpmv1.ProcessResponse_JwsSign{JwsSign: &cpmv1.JwsSignResponse{
-			Content: &cpmv1.JwsSignResponse_BodyBase64{BodyBase64: []byte{0, 255}}}}},
+			Content: &cpmv1.JwsSignResponse_BodyBase64{BodyBase64: []byte{0, 255}},
+		}}},
 		{},
 	}}
 	const want = `{"results":[{"jwsSign":{"headers":{"":"x","a":"\u0001\n\r\t\"\\é</script>","b":"1"},"body":"","keyVersion":7,"key":{"id":"00ff"}}},` +
@@ -183,7 +184,9 @@ func TestJSONRefusesToWriteWhatIsNotUTF8(t *testing.T) {
 	l := DefaultLimits()
 	s := newShapes(newOperations(), &l)
 	for _, m := range []*cpmv1.JwsSignResponse{
-		{Algorithm: "\xff"}, {Headers: map[string]string{"a": "\xff"}}, {Headers: map[string]string{"\xff": "a"}},
+		{Algorithm: "\xff"},
+		{Headers: map[string]string{"a": "\xff"}},
+		{Headers: map[string]string{"\xff": "a"}},
 		{Key: &cpmv1.KeyIdentity{Name: "\xc0\x80"}},
 	} {
 		p := &cpmv1.BatchResponse{Results: []*cpmv1.ProcessResponse{{Result: &cpmv1.ProcessResponse_JwsSign{JwsSign: m}}}}

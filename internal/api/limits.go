@@ -56,10 +56,20 @@ func DefaultLimits() Limits {
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits()
 	pairs := []struct{ field, fallback *int }{
-		{&l.Body, &d.Body}, {&l.Message, &d.Message}, {&l.Batch, &d.Batch}, {&l.BatchItems, &d.BatchItems},
-		{&l.BatchParallel, &d.BatchParallel}, {&l.Headers, &d.Headers}, {&l.HeaderName, &d.HeaderName},
-		{&l.HeaderValue, &d.HeaderValue}, {&l.Reading, &d.Reading}, {&l.Connections, &d.Connections}, {&l.Calls, &d.Calls},
-		{&l.CallsPerConnection, &d.CallsPerConnection}, {&l.StreamWindow, &d.StreamWindow}, {&l.HeaderBytes, &d.HeaderBytes},
+		{&l.Body, &d.Body},
+		{&l.Message, &d.Message},
+		{&l.Batch, &d.Batch},
+		{&l.BatchItems, &d.BatchItems},
+		{&l.BatchParallel, &d.BatchParallel},
+		{&l.Headers, &d.Headers},
+		{&l.HeaderName, &d.HeaderName},
+		{&l.HeaderValue, &d.HeaderValue},
+		{&l.Reading, &d.Reading},
+		{&l.Connections, &d.Connections},
+		{&l.Calls, &d.Calls},
+		{&l.CallsPerConnection, &d.CallsPerConnection},
+		{&l.StreamWindow, &d.StreamWindow},
+		{&l.HeaderBytes, &d.HeaderBytes},
 	}
 	for _, p := range pairs {
 		if *p.field <= 0 {
@@ -67,8 +77,13 @@ func (l Limits) orDefault() Limits {
 		}
 	}
 	times := []struct{ field, fallback *time.Duration }{
-		{&l.HandshakeTimeout, &d.HandshakeTimeout}, {&l.HeaderTimeout, &d.HeaderTimeout}, {&l.ReadTimeout, &d.ReadTimeout},
-		{&l.WriteTimeout, &d.WriteTimeout}, {&l.IdleTimeout, &d.IdleTimeout}, {&l.Drain, &d.Drain}, {&l.Linger, &d.Linger},
+		{&l.HandshakeTimeout, &d.HandshakeTimeout},
+		{&l.HeaderTimeout, &d.HeaderTimeout},
+		{&l.ReadTimeout, &d.ReadTimeout},
+		{&l.WriteTimeout, &d.WriteTimeout},
+		{&l.IdleTimeout, &d.IdleTimeout},
+		{&l.Drain, &d.Drain},
+		{&l.Linger, &d.Linger},
 	}
 	for _, p := range times {
 		if *p.field <= 0 {

@@ -115,7 +115,9 @@ func (n *listener) end() {
 		case <-patience.C:
 		}
 		n.open.Range(func(c, _ any) bool {
-			_ = c.(*place).Close()
+			if p, ok := c.(*place); ok {
+				_ = p.Close()
+			}
 			return true
 		})
 		n.places <- struct{}{}

@@ -239,10 +239,9 @@ func TestConfigurationsMadePerConnectionAreHardened(t *testing.T) {
 }
 
 // openPlain opens a door without TLS, as `cpm dev` has it.
-func openPlain(t *testing.T) (json, grpcAddress string, c *counts) {
+func openPlain(t *testing.T) (json, grpcAddress string) {
 	t.Helper()
-	c = newCounts()
-	d := New(Config{Processor: processor(echo), Metrics: c, Limits: Limits{Linger: time.Millisecond}})
+	d := New(Config{Processor: processor(echo), Metrics: newCounts(), Limits: Limits{Linger: time.Millisecond}})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
 	var addresses []string
@@ -262,12 +261,12 @@ func openPlain(t *testing.T) (json, grpcAddress string, c *counts) {
 			}
 		}
 	})
-	return addresses[0], addresses[1], c
+	return addresses[0], addresses[1]
 }
 
 func TestPlainHTTPIsForThisMachineAndNoBrowserPage(t *testing.T) {
 	t.Parallel()
-	address, _, _ := openPlain(t)
+	address, _ := openPlain(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
@@ -322,7 +321,7 @@ func TestLoopbackPrincipal(t *testing.T) {
 
 func TestPlainGRPCOnLoopback(t *testing.T) {
 	t.Parallel()
-	_, address, _ := openPlain(t)
+	_, address := openPlain(t)
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)

@@ -25,8 +25,8 @@ import (
 	"github.com/mojaloop/cpm/internal/server"
 )
 
-// again runs a stopped CPM with a changed configuration, which must fail, and gives error and log.
-func again(t *testing.T, m *cpmtest.CPM, change func(*config.Config)) (error, string) {
+// again runs a stopped CPM with a changed configuration, which must fail, and gives log and error.
+func again(t *testing.T, m *cpmtest.CPM, change func(*config.Config)) (text string, failed error) {
 	t.Helper()
 	c := *m.Config
 	change(&c)
@@ -37,7 +37,7 @@ func again(t *testing.T, m *cpmtest.CPM, change func(*config.Config)) (error, st
 		t.Error("became Active")
 		cancel()
 	}})
-	return err, log.String()
+	return log.String(), err
 }
 
 func TestWhatKeepsItFromStarting(t *testing.T) {
@@ -71,7 +71,7 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 		}, "cpm apply", "selfcheck.security-adapter"},
 		"no directory": {func(c *config.Config) { c.DataDir = filepath.Join(empty, "none") }, "data directory", "selfcheck.database"},
 	} {
-		err, log := again(t, m, c.change)
+		log, err := again(t, m, c.change)
 		if err == nil || !strings.Contains(fault.From(err).Public, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -84,7 +84,7 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 func TestOneProcessWorksOnADirectory(t *testing.T) {
 	t.Parallel()
 	m := cpmtest.Start(t, cpmtest.Config{})
-	err, _ := again(t, m, func(*config.Config) {})
+	_, err := again(t, m, func(*config.Config) {})
 	if !errors.Is(err, fault.State) {
 		t.Errorf("a second one: %v", err)
 	}
