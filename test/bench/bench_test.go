@@ -18,6 +18,15 @@ import (
 // batchSize is how many operations a batch has.
 const batchSize = 100
 
+// quote is a usual request of about 1 KB, its members in the order of the schema.
+const quote = `{"quoteId":"%036d","transactionId":"85feac2f-39b2-491b-817e-4a03203d4f14","payer":{"personalInfo":` +
+	`{"complexName":{"firstName":"Mats","lastName":"Hagman"},"dateOfBirth":"1983-10-25"},"partyIdInfo":{"partyIdType":"MSISDN",` +
+	`"partyIdentifier":"27713803905","fspId":"payerfsp"}},"payee":{"partyIdInfo":{"partyIdType":"MSISDN","partyIdentifier":` +
+	`"27713803912","fspId":"payeefsp","extensionList":{"extension":[{"key":"k1","value":"v1"},{"key":"k2","value":"v2"}]}}},` +
+	`"amountType":"SEND","amount":{"currency":"USD","amount":"100"},"fees":{"currency":"USD","amount":"1.25"},"transactionType":` +
+	`{"scenario":"TRANSFER","initiator":"PAYER","initiatorType":"CONSUMER"},"geoCode":{"latitude":"+45.4215","longitude":"-75.6972"},` +
+	`"note":"From Mats","expiration":"2017-05-24T08:40:00.000-04:00"}`
+
 // BenchmarkBatch signs batches with ES256 over gRPC; an op is one signature.
 func BenchmarkBatch(b *testing.B) {
 	m := cpmtest.Start(b, cpmtest.Config{Keys: []keys.Addition{
@@ -35,7 +44,7 @@ func BenchmarkBatch(b *testing.B) {
 			JwsSign: &cpmv1.JwsSignRequest{
 				Method: "POST", Uri: "/quotes",
 				Headers: map[string]string{"fspiop-source": "payerfsp", "fspiop-destination": "payeefsp", "date": "Tue, 23 May 2017 21:12:31 GMT"},
-				Content: &cpmv1.JwsSignRequest_Body{Body: fmt.Sprintf(`{"transferId":"%036d","amount":{"currency":"USD","amount":"100"},"note":"a usual note"}`, i)},
+				Content: &cpmv1.JwsSignRequest_Body{Body: fmt.Sprintf(quote, i)},
 			},
 		}})
 	}
