@@ -27,10 +27,16 @@ const quote = `{"quoteId":"%036d","transactionId":"85feac2f-39b2-491b-817e-4a032
 	`{"scenario":"TRANSFER","initiator":"PAYER","initiatorType":"CONSUMER"},"geoCode":{"latitude":"+45.4215","longitude":"-75.6972"},` +
 	`"note":"From Mats","expiration":"2017-05-24T08:40:00.000-04:00"}`
 
-// BenchmarkBatch signs batches with ES256 over gRPC; an op is one signature.
+// BenchmarkBatch signs batches over gRPC; an op is one signature.
 func BenchmarkBatch(b *testing.B) {
+	for _, algorithm := range []string{"ES256", "RS256"} {
+		b.Run(algorithm, func(b *testing.B) { benchmarkBatch(b, algorithm) })
+	}
+}
+
+func benchmarkBatch(b *testing.B, algorithm string) {
 	m := cpmtest.Start(b, cpmtest.Config{Keys: []keys.Addition{
-		{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: "ES256"},
+		{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: algorithm},
 	}})
 	connection, err := grpc.NewClient(m.At.GRPC, grpc.WithTransportCredentials(credentials.NewTLS(m.TLS(cpmtest.Client))))
 	if err != nil {

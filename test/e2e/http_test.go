@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -27,16 +26,16 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
-	// again says that the connection was kept, so that one more request was made on it.
-	again bool
+	// next is the reply to one more request, on a connection that was kept.
+	next *reply
 }
 
 // ask sends the plea on a connection of its own and reads everything that comes back. It is an error unless that is one
 // answer and, on a connection that is kept, the answer to one more request.
-func (p plea) ask(address string, c *tls.Config) (r reply, err error) {
+func (p plea) ask(address string, c *tls.Config) (reply, error) {
 	conn, err := tls.Dial("tcp", address, c)
 	if err != nil {
-		return r, err
+		return reply{}, err
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(patience))
@@ -46,21 +45,31 @@ func (p plea) ask(address string, c *tls.Config) (r reply, err error) {
 		p.write(conn)
 	}()
 	in := bufio.NewReader(conn)
-	answer, err := http.ReadResponse(in, nil)
+	r, kept, err := readReply(in)
 	if err != nil {
-		return r, fmt.Errorf("no answer: %w", err)
+		return r, err
 	}
-	r = reply{status: answer.StatusCode, header: answer.Header, again: !answer.Close}
-	if r.body, err = io.ReadAll(answer.Body); err != nil {
-		return r, fmt.Errorf("half an answer: %w", err)
-	}
-	if r.again {
+	if kept {
 		<-sent
-		if err := oneMore(conn, in); err != nil {
-			return r, err
+		if r.next, err = oneMore(conn, in); err != nil {
+			return r, fmt.Errorf("on a kept connection: %w", err)
 		}
 	}
 	return r, nothing(in)
+}
+
+// readReply reads one answer, and whether the connection is kept.
+func readReply(in *bufio.Reader) (r reply, kept bool, err error) {
+	answer, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return r, false, fmt.Errorf("no answer: %w", err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	r = reply{status: answer.StatusCode, header: answer.Header}
+	if r.body, err = io.ReadAll(answer.Body); err != nil {
+		err = fmt.Errorf("half an answer: %w", err)
+	}
+	return r, !answer.Close, err
 }
 
 // refused is nil when the port refuses the certificate, which TLS 1.3 shows at the first reading.
@@ -121,19 +130,12 @@ func (p plea) writeChunks(conn io.Writer) {
 }
 
 // oneMore asks for the OpenAPI document on the same connection, which shows that the answers are still in step.
-func oneMore(conn io.Writer, in *bufio.Reader) error {
+func oneMore(conn io.Writer, in *bufio.Reader) (*reply, error) {
 	if _, err := io.WriteString(conn, "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
-		return fmt.Errorf("a kept connection was closed: %w", err)
+		return nil, err
 	}
-	answer, err := http.ReadResponse(in, nil)
-	if err != nil {
-		return fmt.Errorf("a kept connection does not answer: %w", err)
-	}
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && (answer.StatusCode != http.StatusOK || !strings.HasPrefix(string(text), "{")) {
-		err = fmt.Errorf("another answer than the one asked for, status %d", answer.StatusCode)
-	}
-	return err
+	r, _, err := readReply(in)
+	return &r, err
 }
 
 // nothing is nil when the connection ends here.

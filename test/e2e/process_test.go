@@ -29,6 +29,7 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	log    *record
+	stderr bytes.Buffer // to be read after the end
 	active chan struct{} // closed when the log says that it is Active
 	ended  chan struct{}
 	err    error // of the end
@@ -44,8 +45,7 @@ func launch(t *testing.T, m *cpmtest.CPM) *process {
 	p.cmd.Env = m.Environ()
 	out, err := p.cmd.StdoutPipe()
 	must(t, err)
-	var stderr bytes.Buffer
-	p.cmd.Stderr = &stderr
+	p.cmd.Stderr = &p.stderr
 	p.began = time.Now()
 	must(t, p.cmd.Start())
 	go func() {
@@ -57,9 +57,9 @@ func launch(t *testing.T, m *cpmtest.CPM) *process {
 	select {
 	case <-p.active:
 	case <-p.ended:
-		t.Fatalf("the CPM did not start: %v\n%s%s", p.err, p.log.text(), &stderr)
+		t.Fatalf("the CPM did not start: %v\n%s%s", p.err, p.log.tail(), &p.stderr)
 	case <-time.After(patience):
-		t.Fatalf("the CPM is not Active\n%s", p.log.text())
+		t.Fatalf("the CPM is not Active\n%s", p.log.tail())
 	}
 	p.attach()
 	return p
@@ -104,15 +104,18 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// exit waits for the end and gives the exit code.
-func (p *process) exit() int {
+// end waits until the process has ended by itself; it has to do so in order.
+func (p *process) end() {
 	p.t.Helper()
 	select {
 	case <-p.ended:
 	case <-time.After(patience):
-		p.t.Fatalf("the process does not end\n%s", p.log.text())
+		p.t.Fatalf("the process does not end\n%s", p.log.tail())
 	}
-	return p.cmd.ProcessState.ExitCode()
+	stopped := p.log.where(func(e event) bool { return e.Event == "cpm.stopped" })
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 || len(stopped) != 1 {
+		p.t.Errorf("the process ended with %d\n%s%s", code, p.log.tail(), &p.stderr)
+	}
 }
 
 // memory reads a value of the process's status in bytes: VmRSS is the memory it has now, VmHWM the most it ever had.
@@ -158,6 +161,12 @@ func (r *record) add(line []byte) event {
 		r.events = append(r.events, e)
 	}
 	return e
+}
+
+// tail is the end of the log, enough to see how it came to it.
+func (r *record) tail() string {
+	lines := strings.SplitAfter(r.text(), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "")
 }
 
 func (r *record) text() string {

@@ -165,7 +165,8 @@ func (w *world) client(caller string) cpmv1.CryptographicServiceClient {
 	if c, ok := w.clients[caller]; ok {
 		return c
 	}
-	conn, err := grpc.NewClient(w.At.GRPC, grpc.WithTransportCredentials(credentials.NewTLS(w.tls(caller))))
+	conn, err := grpc.NewClient(w.At.GRPC, grpc.WithTransportCredentials(credentials.NewTLS(w.tls(caller))),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16<<20)))
 	must(w.t, err)
 	w.t.Cleanup(func() { _ = conn.Close() })
 	w.clients[caller] = cpmv1.NewCryptographicServiceClient(conn)
@@ -187,9 +188,12 @@ func (w *world) draft(t testing.TB, operation, fsp string, edits []edit, s signa
 	return m
 }
 
-// good is a request nothing is wrong with.
-func (w *world) good() request {
-	return request{"switch", "payeefsp", "verify", w.draft(w.t, "verify", "payeefsp", nil, signature{})}
+// good is a request of the caller that nothing is wrong with; nil when the caller may do nothing.
+func (w *world) good(caller string) *request {
+	if caller == "nobody" || caller == "nameless" {
+		return nil
+	}
+	return &request{caller, "payeefsp", "verify", w.draft(w.t, "verify", "payeefsp", nil, signature{})}
 }
 
 func apply(t testing.TB, m message, edits []edit) {

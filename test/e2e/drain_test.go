@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/cpmtest"
+	"github.com/mojaloop/cpm/internal/keys"
+)
+
+const (
+	// rounds is how often the process is told to end.
+	rounds = 20
+	// crowd is how many callers there are at a time.
+	crowd = 32
+)
+
+// TestTermUnderLoad ends the process again and again while it has much to do: every request is answered or clearly
+// declined, none is lost, and the process ends by itself.
+func TestTermUnderLoad(t *testing.T) {
+	m := cpmtest.Install(t, cpmtest.Config{})
+	var sent, late, declined, refused int64
+	for round := range rounds {
+		p := launch(t, m)
+		if round == 0 {
+			p.AddKey(keys.Addition{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: "RS256"}, nil)
+		}
+		l := begin(t, p, crowd)
+		time.Sleep(rand.N(20 * time.Millisecond)) // not always at the same point
+		l.terminateUnderLoad(3 * crowd)
+		l.settle()
+		p.end()
+		if t.Failed() {
+			t.Fatalf("in round %d", round+1)
+		}
+		sent, late, declined, refused = sent+l.sent.Load(), late+l.late.Load(), declined+l.declined.Load(), refused+l.refused.Load()
+	}
+	t.Logf("%d requests: %d declined, %d refused after the port was closed, 0 lost; %d were answered after the signal", sent, declined, refused, late)
+	if late == 0 || declined == 0 {
+		t.Error("the signal never met a request under way")
+	}
+}
