@@ -32,6 +32,9 @@ func (e *Error) Because(cause error) *Error {
 	return e
 }
 
+// Cause is what Because attached; nil if nothing was.
+func (e *Error) Cause() error { return e.cause }
+
 // After attaches when to try again.
 func (e *Error) After(d time.Duration) *Error {
 	e.RetryAfter = d

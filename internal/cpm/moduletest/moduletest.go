@@ -103,6 +103,26 @@ func VerifyRequest(key cpm.KeyRef, policy *cpm.SignaturePolicy, signed *cpmv1.Jw
 	}
 }
 
+// Signed is the message of a jws.sign result.
+func Signed(t testing.TB, r *cpm.Result) *cpmv1.JwsSignResponse {
+	t.Helper()
+	m, err := cpm.Decode(r.Payload, &cpmv1.JwsSignResponse{})
+	if err != nil {
+		t.Error(err)
+	}
+	return m
+}
+
+// Verified is the message of a jws.verify result.
+func Verified(t testing.TB, r *cpm.Result) *cpmv1.JwsVerifyResponse {
+	t.Helper()
+	m, err := cpm.Decode(r.Payload, &cpmv1.JwsVerifyResponse{})
+	if err != nil {
+		t.Error(err)
+	}
+	return m
+}
+
 func headers() map[string]string {
 	return map[string]string{
 		"fspiop-source": string(FSP), "fspiop-destination": "payeefsp", "date": "Tue, 23 May 2017 21:12:31 GMT",
@@ -139,7 +159,7 @@ func everyAlgorithm(t *testing.T, m cpm.Module) {
 		if err != nil {
 			t.Fatalf("%s: %v", a, err)
 		}
-		s := signed.Payload.Message.(*cpmv1.JwsSignResponse)
+		s := Signed(t, signed)
 		if s.GetBody() != `{"a":2,"b":1}` || s.GetAlgorithm() != a || s.GetKeyVersion() != k.Ref.Version {
 			t.Errorf("%s: signed %+v", a, s)
 		}
@@ -147,7 +167,7 @@ func everyAlgorithm(t *testing.T, m cpm.Module) {
 		if err != nil {
 			t.Fatalf("%s: %v", a, err)
 		}
-		if v := verified.Payload.Message.(*cpmv1.JwsVerifyResponse); !v.GetValid() || v.GetForm() != "raw" || v.GetAlgorithm() != a {
+		if v := Verified(t, verified); !v.GetValid() || v.GetForm() != "raw" || v.GetAlgorithm() != a {
 			t.Errorf("%s: verified %+v", a, v)
 		}
 		if len(verified.SigningInput) == 0 {
@@ -155,7 +175,7 @@ func everyAlgorithm(t *testing.T, m cpm.Module) {
 		}
 		s.Content = &cpmv1.JwsSignResponse_Body{Body: `{"a":3,"b":1}`}
 		tampered, err := m.Do(within(t), VerifyRequest(k.Ref, policy, s))
-		if err != nil || tampered.Payload.Message.(*cpmv1.JwsVerifyResponse).GetReason() != "signature-mismatch" {
+		if err != nil || Verified(t, tampered).GetReason() != "signature-mismatch" {
 			t.Errorf("%s: tampered: %+v %v", a, tampered, err)
 		}
 	}
@@ -228,7 +248,7 @@ func concurrent(t *testing.T, m cpm.Module) {
 				t.Error(err)
 				return
 			}
-			if got := res.Payload.Message.(*cpmv1.JwsSignResponse).GetBody(); got != want {
+			if got := Signed(t, res).GetBody(); got != want {
 				t.Errorf("asked for %s, got %s", want, got)
 			}
 		})
