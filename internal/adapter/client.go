@@ -56,6 +56,7 @@ var (
 	_ cpm.Module     = (*Client)(nil)
 	_ cpm.KeyHolder  = (*Client)(nil)
 	_ cpm.Controlled = (*Client)(nil)
+	_ cpm.Linked     = (*Client)(nil)
 )
 
 // Dial makes a Client and starts connecting. It keeps to it until ctx ends or Close is called.
@@ -143,6 +144,13 @@ func (c *Client) Connected(ctx context.Context) error {
 			return fault.New(fault.Unavailable, "the adapter is not reachable").Because(ctx.Err())
 		}
 	}
+}
+
+// Up says whether the link is there now.
+func (c *Client) Up() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.link != nil
 }
 
 // Late is how many answers came when nobody waited for them any more.

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdh"
 	"crypto/hpke"
 	"crypto/tls"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -185,7 +186,7 @@ func (l *clientLink) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error
 		return nil, fault.New(fault.TooLarge, "the request is too large for the link to the adapter")
 	}
 	if err := l.work.send(frame); err != nil {
-		return nil, lost().Because(err)
+		return nil, lost().Because(errors.Join(cpm.ErrLinkLost, err))
 	}
 	select {
 	case a, open := <-answer:
@@ -200,7 +201,7 @@ func (l *clientLink) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error
 }
 
 func lost() *fault.Error {
-	return fault.New(fault.Unavailable, "the link to the adapter was lost; try again").Because(errLinkLost)
+	return fault.New(fault.Unavailable, "the link to the adapter was lost; try again").Because(cpm.ErrLinkLost)
 }
 
 // ask puts one question on the Control stream and waits for its answers, calling more for each until it is done.
@@ -212,7 +213,7 @@ func (l *clientLink) ask(ctx context.Context, f *cpmv1.ControlFrame, room int, d
 	defer l.controlled.remove(id)
 	f.Id = id
 	if err := l.control.send(f); err != nil {
-		return lost().Because(err)
+		return lost().Because(errors.Join(cpm.ErrLinkLost, err))
 	}
 	for {
 		select {

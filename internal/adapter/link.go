@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/binary"
-	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -27,9 +26,6 @@ const (
 
 // maxMessage bounds one message of a link, in bytes. It is checked before sending, too.
 const maxMessage = 16 << 20
-
-// errLinkLost is why operations in flight fail when their link ends.
-var errLinkLost = errors.New("the link was lost")
 
 // stream is one direction pair of gRPC, either end.
 type stream[F any] interface {

@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -10,26 +11,19 @@ import (
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
-	"github.com/mojaloop/cpm/internal/keys"
 	"github.com/mojaloop/cpm/internal/obs"
 	"github.com/mojaloop/cpm/internal/route"
 )
 
-// adapter is a running adapter: its module, its state, and which keys it was given.
+// adapter is a running adapter: its endpoints, all equal, and its state.
 type adapter struct {
-	config *route.Adapter
-	module cpm.Module
-	holder cpm.KeyHolder // nil for a module whose keys live in hardware
-	state  atomic.Pointer[cpm.State]
+	config    *route.Adapter
+	endpoints []*endpoint
+	state     atomic.Pointer[cpm.State]
 
 	gate    sync.Mutex // guards retired and the entry of requests
 	retired bool
 	busy    sync.WaitGroup
-
-	mu    sync.RWMutex // guards given and gone
-	given map[cpm.KeyID]bool
-	// gone are keys taken out for good: a request still on its way with an older snapshot must not bring one back.
-	gone map[cpm.KeyID]bool
 }
 
 // able is nil when the adapter can take requests.
@@ -40,8 +34,14 @@ func (a *adapter) able() error {
 	return nil
 }
 
-// State is the adapter's state as the core sees it.
-func (a *adapter) State() cpm.State { return *a.state.Load() }
+// State is the adapter's state as the core sees it. An Active one none of whose endpoints is up is Inactive.
+func (a *adapter) State() cpm.State {
+	s := *a.state.Load()
+	if s == cpm.Active && a.choose(nil) == nil {
+		return cpm.Inactive
+	}
+	return s
+}
 
 func (a *adapter) become(s cpm.State) { a.state.Store(&s) }
 
@@ -69,78 +69,31 @@ func (a *adapter) retire(ctx context.Context, log *slog.Logger) {
 	a.shutdown(ctx, log)
 }
 
-// hold gives the module the keys it has not been given yet. Keys are put before their first use, never in bulk.
-func (a *adapter) hold(ctx context.Context, m *keys.Manager, versions []*keys.Version) error {
-	if a.holder == nil || a.holds(versions) {
-		return nil
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, v := range versions {
-		if err := a.put(ctx, m, v); err != nil {
-			return err
+// choose takes the least busy endpoint that is up, other than the ones tried already.
+func (a *adapter) choose(tried []*endpoint) *endpoint {
+	var best *endpoint
+	for _, e := range a.endpoints {
+		if e.up() && !slices.Contains(tried, e) && (best == nil || e.busy.Load() < best.busy.Load()) {
+			best = e
 		}
 	}
-	return nil
+	return best
 }
 
-func (a *adapter) holds(versions []*keys.Version) bool {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	for _, v := range versions {
-		if !a.given[v.Ref.ID] {
-			return false
-		}
-	}
-	return true
-}
-
-func (a *adapter) put(ctx context.Context, m *keys.Manager, v *keys.Version) error {
-	if a.given[v.Ref.ID] {
-		return nil
-	}
-	if a.gone[v.Ref.ID] {
-		return fault.New(fault.State, "the key was taken out of use while the request was on its way")
-	}
-	material, err := m.Material(ctx, v)
-	if err != nil {
-		return err
-	}
-	if err := a.holder.Put(ctx, material); err != nil {
-		return err
-	}
-	a.given[v.Ref.ID] = true
-	return nil
-}
-
-// forget makes the next hold put the keys again.
-func (a *adapter) forget(versions []*keys.Version) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, v := range versions {
-		delete(a.given, v.Ref.ID)
-	}
-}
-
-// drop takes keys out of the module for good; when it returned no new operation uses them.
+// drop takes keys out of every endpoint for good.
 func (a *adapter) drop(ctx context.Context, ids []cpm.KeyID) error {
-	if a.holder == nil || len(ids) == 0 {
-		return nil
+	var problems []error
+	for _, e := range a.endpoints {
+		problems = append(problems, e.drop(ctx, ids))
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, id := range ids {
-		a.gone[id] = true
-		delete(a.given, id)
-	}
-	return a.holder.Drop(ctx, ids...)
+	return errors.Join(problems...)
 }
 
-// shutdown ends the module in an orderly way.
+// shutdown ends every endpoint in an orderly way.
 func (a *adapter) shutdown(ctx context.Context, log *slog.Logger) {
 	a.become(cpm.ShuttingDown)
-	if controlled, ok := a.module.(cpm.Controlled); ok {
-		if err := controlled.Shutdown(ctx); err != nil {
+	for _, e := range a.endpoints {
+		if err := e.shutdown(ctx); err != nil {
 			log.LogAttrs(ctx, slog.LevelWarn, "the adapter did not end in time", obs.Event("adapter.shutdown-late"),
 				obs.Adapter(a.config.Name), obs.Err(err))
 		}
@@ -190,16 +143,19 @@ func (s *Snapshot) running(config *route.Adapter) *adapter {
 
 func same(a, b *route.Adapter) bool {
 	return a.Kind == b.Kind && a.Launch == b.Launch && a.Identity == b.Identity &&
-		slices.Equal(a.Operations, b.Operations) && bytes.Equal(a.Settings, b.Settings)
+		slices.Equal(a.Operations, b.Operations) && slices.Equal(a.Endpoints, b.Endpoints) && bytes.Equal(a.Settings, b.Settings)
 }
 
 func (c *Core) start(ctx context.Context, config *route.Adapter) (*adapter, error) {
-	module, err := c.config.Open(ctx, config)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "the adapter %s could not be started", config.Name).Because(err)
+	a := &adapter{config: config}
+	for _, address := range config.Places() {
+		module, err := c.config.Open(ctx, config, address)
+		if err != nil {
+			a.shutdown(ctx, c.log)
+			return nil, fault.New(fault.Unavailable, "the adapter %s could not be started", config.Name).Because(err)
+		}
+		a.endpoints = append(a.endpoints, newEndpoint(module))
 	}
-	a := &adapter{config: config, module: module, given: map[cpm.KeyID]bool{}, gone: map[cpm.KeyID]bool{}}
-	a.holder, _ = module.(cpm.KeyHolder)
 	a.become(cpm.Active)
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the adapter is Active", obs.Event("adapter.active"), obs.Adapter(config.Name))
 	return a, nil

@@ -40,7 +40,7 @@ func (c *Core) call(ctx context.Context, t *trip) (*cpm.Result, error) {
 }
 
 func (c *Core) do(ctx context.Context, t *trip, one *call) {
-	result, err := t.adapter.module.Do(ctx, t.request)
+	result, err := t.endpoint.module.Do(ctx, t.request)
 	if !one.settled.CompareAndSwap(false, true) {
 		c.late(ctx, t)
 		return

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"net"
+	"strconv"
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -28,11 +30,14 @@ type FSPEntry struct {
 
 // AdapterEntry is one adapter of a Document.
 type AdapterEntry struct {
-	Name       string          `json:"name"`
-	Type       string          `json:"type,omitempty"`   // default security
-	Kind       string          `json:"kind"`             // ssm
-	Launch     string          `json:"launch,omitempty"` // default inproc
-	Disabled   bool            `json:"disabled,omitempty"`
+	Name     string `json:"name"`
+	Type     string `json:"type,omitempty"`   // default security
+	Kind     string `json:"kind"`             // ssm
+	Launch   string `json:"launch,omitempty"` // inproc (default), external
+	Disabled bool   `json:"disabled,omitempty"`
+	// Identity is the name the certificate of an adapter on a link must have, Endpoints its addresses as host:port.
+	Identity   string          `json:"identity,omitempty"`
+	Endpoints  []string        `json:"endpoints,omitempty"`
 	Operations []cpm.Operation `json:"operations"`
 	Settings   json.RawMessage `json:"settings,omitempty"`
 }
@@ -83,6 +88,9 @@ func (w *work) rows(d Document) *store.State {
 	}
 	for _, a := range d.Adapters {
 		s.Adapters = append(s.Adapters, adapterRow(a, at, by))
+		for _, e := range a.Endpoints {
+			s.Endpoints = append(s.Endpoints, endpointRow(a.Name, e, at, by))
+		}
 	}
 	for _, r := range d.Routes {
 		s.Routes = append(s.Routes, store.Route{
@@ -121,14 +129,27 @@ func adapterRow(a AdapterEntry, at int64, by string) store.Adapter {
 	operations, _ := json.Marshal(a.Operations)
 	return store.Adapter{
 		Name: a.Name, Type: a.Type, Kind: a.Kind, Launch: a.Launch, Enabled: !a.Disabled, Operations: operations,
-		Settings: a.Settings, CreatedAt: at, UpdatedAt: at, CreatedBy: by, UpdatedBy: by,
+		Identity: a.Identity, Settings: a.Settings, CreatedAt: at, UpdatedAt: at, CreatedBy: by, UpdatedBy: by,
 	}
+}
+
+// endpointRow takes host:port apart; what cannot be one keeps its text as the address, and the check of the routing table
+// names it.
+func endpointRow(adapter, endpoint string, at int64, by string) store.Endpoint {
+	e := store.Endpoint{Adapter: adapter, Address: endpoint, CreatedAt: at, CreatedBy: by}
+	if host, port, err := net.SplitHostPort(endpoint); err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil {
+			e.Address, e.Port = host, int64(n)
+		}
+	}
+	return e
 }
 
 // replace puts the parts the document has in place of the stored ones. Settings and FSPs are only added to.
 func (t tables) replace(d Document, rows *store.State) {
 	if d.Adapters != nil {
 		clear(t.adapters)
+		clear(t.endpoints)
 	}
 	if d.Routes != nil {
 		clear(t.routes)
@@ -149,28 +170,41 @@ func (s *Snapshot) enabledAdapters() int {
 	return n
 }
 
-// write stores the difference between the tables as they are and as they shall be.
+// write stores the difference between the tables as they are and as they shall be: what others refer to is put first and
+// deleted last.
 func (w *work) write(next tables) error {
 	old := w.before.rows
+	adapter := func(r *store.Adapter) store.Row { return r }
+	endpoint := func(r *store.Endpoint) store.Row { return r }
+	route := func(r *store.Route) store.Row { return r }
+	grant := func(r *store.Grant) store.Row { return r }
 	return firstError(
+		func() error { return remove(w.tx, old.endpoints, next.endpoints, endpoint) },
+		func() error { return remove(w.tx, old.routes, next.routes, route) },
+		func() error { return remove(w.tx, old.grants, next.grants, grant) },
+		func() error { return remove(w.tx, old.adapters, next.adapters, adapter) },
 		func() error {
-			return write(w.tx, old.adapters, next.adapters, func(r *store.Adapter) store.Row { return r },
-				func(r *store.Adapter) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
+			return put(w.tx, old.settings, next.settings, func(r *store.Setting) store.Row { return r }, nil)
 		},
 		func() error {
-			return write(w.tx, old.routes, next.routes, func(r *store.Route) store.Row { return r },
-				func(r *store.Route) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
-		},
-		func() error {
-			return write(w.tx, old.grants, next.grants, func(r *store.Grant) store.Row { return r },
-				func(r *store.Grant) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
-		},
-		func() error {
-			return write(w.tx, old.fsps, next.fsps, func(r *store.FSP) store.Row { return r },
+			return put(w.tx, old.fsps, next.fsps, func(r *store.FSP) store.Row { return r },
 				func(r *store.FSP) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
 		},
 		func() error {
-			return write(w.tx, old.settings, next.settings, func(r *store.Setting) store.Row { return r }, nil)
+			return put(w.tx, old.adapters, next.adapters, adapter,
+				func(r *store.Adapter) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
+		},
+		func() error {
+			return put(w.tx, old.endpoints, next.endpoints, endpoint,
+				func(r *store.Endpoint) dates { return dates{createdAt: &r.CreatedAt, createdBy: &r.CreatedBy} })
+		},
+		func() error {
+			return put(w.tx, old.routes, next.routes, route,
+				func(r *store.Route) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
+		},
+		func() error {
+			return put(w.tx, old.grants, next.grants, grant,
+				func(r *store.Grant) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
 		},
 	)
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/mojaloop/cpm/internal/store"
 )
 
-// Opener starts or dials what an adapter row describes.
-type Opener func(ctx context.Context, a *route.Adapter) (cpm.Module, error)
+// Opener starts or dials what an adapter row describes, at one of its endpoints; an adapter in process has the endpoint "".
+type Opener func(ctx context.Context, a *route.Adapter, endpoint string) (cpm.Module, error)
 
 // Config is what a Core is made of.
 type Config struct {

@@ -75,7 +75,7 @@ func (r *rig) stop() {
 	_ = r.store.Close()
 }
 
-func (r *rig) opener(_ context.Context, a *route.Adapter) (cpm.Module, error) {
+func (r *rig) opener(_ context.Context, a *route.Adapter, _ string) (cpm.Module, error) {
 	if open, ok := r.open[a.Name]; ok {
 		return open()
 	}

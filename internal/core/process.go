@@ -24,6 +24,7 @@ type trip struct {
 	snapshot *Snapshot
 	rule     route.Rule
 	adapter  *adapter
+	endpoint *endpoint
 	versions []*keys.Version
 	deadline time.Time
 	module   time.Duration
@@ -146,23 +147,55 @@ func (t *trip) selectKeys(now time.Time) error {
 	return nil
 }
 
-// perform has the adapter do the operation. A key the adapter turns out not to hold is put once more.
+// perform has an endpoint of the adapter do the operation, and another one if the link was lost and the operation may be
+// repeated.
 func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
 	began := time.Now()
-	result, err := c.attempt(ctx, t)
-	if err != nil && errors.Is(err, cpm.ErrKeyNotHeld) {
-		t.adapter.forget(t.versions)
-		result, err = c.attempt(ctx, t)
+	var (
+		result *cpm.Result
+		failed error = fault.New(fault.Unavailable, "the adapter of this route is not connected").After(time.Second)
+		tried  []*endpoint
+	)
+	for t.endpoint = t.adapter.choose(nil); t.endpoint != nil; t.endpoint = t.adapter.choose(tried) {
+		if result, failed = c.at(ctx, t); failed == nil || !t.row.RetrySafe || !errors.Is(failed, cpm.ErrLinkLost) || ctx.Err() != nil {
+			break
+		}
+		tried = append(tried, t.endpoint)
 	}
 	t.module = time.Since(began)
-	if err != nil {
-		return nil, err
+	if failed == nil {
+		failed = decoded(t, result)
+	}
+	if failed != nil {
+		return nil, failed
 	}
 	return c.refuseReplay(t, result), nil
 }
 
+// decoded reads an answer that came over a link. What is not the operation's own message is the adapter's fault.
+func decoded(t *trip, result *cpm.Result) error {
+	fresh := t.row.NewResponse()
+	m, err := cpm.Decode(result.Payload, fresh)
+	if err != nil || m.ProtoReflect().Descriptor() != fresh.ProtoReflect().Descriptor() {
+		return fault.New(fault.Device, "the adapter gave no answer to this operation").Because(err)
+	}
+	result.Payload = cpm.Payload{Message: m}
+	return nil
+}
+
+// at has the chosen endpoint do the operation. A key it turns out not to hold is put once more.
+func (c *Core) at(ctx context.Context, t *trip) (*cpm.Result, error) {
+	t.endpoint.busy.Add(1)
+	defer t.endpoint.busy.Add(-1)
+	result, err := c.attempt(ctx, t)
+	if err != nil && errors.Is(err, cpm.ErrKeyNotHeld) {
+		t.endpoint.forget(t.versions)
+		return c.attempt(ctx, t)
+	}
+	return result, err
+}
 func (c *Core) attempt(ctx context.Context, t *trip) (*cpm.Result, error) {
-	if err := t.adapter.hold(ctx, c.manager, t.versions); err != nil {
+	if err := t.endpoint.hold(ctx, c.manager, t.versions); err != nil {
 		return nil, err
 	}
 	return c.call(ctx, t)

@@ -44,6 +44,7 @@ func (s *Snapshot) derive() error {
 	for _, r := range s.rows.adapters {
 		a, err := adapterOf(r)
 		note(err)
+		a.Endpoints = s.rows.endpointsOf(r.Name)
 		adapters = append(adapters, a)
 	}
 	var rules []route.Rule

@@ -191,6 +191,20 @@ type KeyHolder interface {
 	Drop(ctx context.Context, ids ...KeyID) error
 }
 
+// ErrLinkLost is in the chain of an error when the link broke while the operation was under way: it may have been done or
+// not, and the answer will not come.
+const ErrLinkLost = linkLost("link lost")
+
+type linkLost string
+
+func (e linkLost) Error() string { return string(e) }
+
+// Linked is a Module across a link.
+type Linked interface {
+	// Up says whether the link is there now.
+	Up() bool
+}
+
 // Controlled is a Module that can be told to end: it completes what it has and declines what comes.
 type Controlled interface {
 	Shutdown(ctx context.Context) error

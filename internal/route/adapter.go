@@ -1,6 +1,9 @@
 package route
 
 import (
+	"errors"
+	"fmt"
+	"net"
 	"slices"
 
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -34,13 +37,48 @@ type Adapter struct {
 	Launch string
 	// Identity is the certificate name an adapter on a link must have.
 	Identity string
-	Enabled  bool
+	// Endpoints are host:port of an adapter on a link; all do the same.
+	Endpoints []string
+	Enabled   bool
 	// Stopped is an operator's decision; it survives restarts.
 	Stopped bool
 	// Operations are those the adapter is mandated to do.
 	Operations []cpm.Operation
 	// Settings are the kind's own, as JSON.
 	Settings []byte
+}
+
+// Places are the endpoints to open: those configured, or "" for an adapter in this process.
+func (a *Adapter) Places() []string {
+	if a.Launch == LaunchInProcess {
+		return []string{""}
+	}
+	return a.Endpoints
+}
+
+// checkLaunch checks what the way of running needs: an adapter on a link has endpoints and an identity, one in this process
+// has neither.
+func (a *Adapter) checkLaunch() error {
+	switch a.Launch {
+	case LaunchInProcess:
+		if len(a.Endpoints) > 0 || a.Identity != "" {
+			return errors.New("an adapter in this process has no endpoints and no identity")
+		}
+		return nil
+	case LaunchExternal:
+	default:
+		return fmt.Errorf("launch %q: only %q and %q can be configured", a.Launch, LaunchInProcess, LaunchExternal)
+	}
+	if len(a.Endpoints) == 0 || !cpm.ValidName(a.Identity) {
+		return errors.New("an external adapter needs endpoints, and the name of its certificate as identity")
+	}
+	for _, e := range a.Endpoints {
+		host, port, err := net.SplitHostPort(e)
+		if err != nil || host == "" || port == "0" {
+			return errors.New("an endpoint is written host:port")
+		}
+	}
+	return nil
 }
 
 // Mandated says whether the adapter's configuration lets it do the operation.

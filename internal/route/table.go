@@ -73,8 +73,8 @@ func (t *Table) addAdapter(a *Adapter, rows map[cpm.Operation]cpm.Row) error {
 	if a.Kind != KindSSM {
 		return problem("kind %q: only %q can be configured", a.Kind, KindSSM)
 	}
-	if a.Launch != LaunchInProcess {
-		return problem("launch %q: only %q can be configured", a.Launch, LaunchInProcess)
+	if err := a.checkLaunch(); err != nil {
+		return problem("%s", err)
 	}
 	for _, o := range a.Operations {
 		row, known := rows[o]
