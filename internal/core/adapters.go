@@ -160,13 +160,3 @@ func (c *Core) start(ctx context.Context, config *route.Adapter) (*adapter, erro
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the adapter is Active", obs.Event("adapter.active"), obs.Adapter(config.Name))
 	return a, nil
 }
-
-func (s *Snapshot) activeAdapters() int {
-	n := 0
-	for _, a := range s.adapters {
-		if a.State() == cpm.Active {
-			n++
-		}
-	}
-	return n
-}

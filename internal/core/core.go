@@ -111,9 +111,10 @@ func (c *Core) Load(ctx context.Context) error {
 	return nil
 }
 
-// Activate lets requests in. It wants at least one Active security adapter.
+// Activate lets requests in. It wants at least one enabled security adapter; requests for one that cannot be reached are
+// declined.
 func (c *Core) Activate(ctx context.Context) error {
-	if c.snapshot.Load().activeAdapters() == 0 {
+	if c.snapshot.Load().enabledAdapters() == 0 {
 		return fault.New(fault.State, "no enabled security adapter is configured; add one with: cpm apply -f")
 	}
 	c.become(cpm.Active)

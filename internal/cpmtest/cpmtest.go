@@ -38,6 +38,8 @@ type Config struct {
 	Keys []keys.Addition
 	// Tune changes the bootstrap configuration.
 	Tune func(*config.Config)
+	// Authority issues the certificates; nil makes one.
+	Authority *pki.Authority
 	// Now is the CPM's clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -102,9 +104,11 @@ func (m *CPM) prepare(c Config) {
 	m.must(cfg.Validate())
 	m.Config = &cfg
 	m.must(seal.CreateRootKeyFile(cfg.RootKey.File))
-	var err error
-	m.Authority, err = pki.NewAuthority(time.Now(), "test authority")
-	m.must(err)
+	if m.Authority = c.Authority; m.Authority == nil {
+		var err error
+		m.Authority, err = pki.NewAuthority(time.Now(), "test authority")
+		m.must(err)
+	}
 	leaf, err := m.Authority.Issue(time.Now(), "cpm", "localhost")
 	m.must(err)
 	m.must(m.Authority.Write(m.Dir, "ca"))

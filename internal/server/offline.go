@@ -41,7 +41,7 @@ func offline(ctx context.Context, c *config.Config, do func(context.Context, *co
 	defer func() { _ = opened.Close() }()
 	alone := core.New(core.Config{
 		Store: opened, Ring: ring, Logger: newLog(c, io.Discard), Now: time.Now,
-		Open: func(_ context.Context, a *route.Adapter) (cpm.Module, error) {
+		Open: func(_ context.Context, a *route.Adapter, _ string) (cpm.Module, error) {
 			return ssm.New(ssm.Config{Mandated: a.Operations, HeavyWorkers: 1, Now: time.Now}), nil
 		},
 	})

@@ -27,10 +27,10 @@ type selfCheck struct {
 func (s *server) selfChecks(ctx context.Context) error {
 	for _, check := range []selfCheck{
 		{"known-answers", s.checkAlgorithms},
+		{"certificates", s.checkCertificates},
 		{"database", s.checkDatabase},
 		{"keys", s.checkKeys},
 		{"security-adapter", s.checkAdapters},
-		{"certificates", s.checkCertificates},
 		{"mojaloop-port", s.checkPorts},
 	} {
 		began := time.Now()
@@ -101,8 +101,11 @@ func (s *server) checkKeys(ctx context.Context) (string, error) {
 
 // checkAdapters wants an Active security adapter, and somebody who took the responsibility if all are software.
 func (s *server) checkAdapters(ctx context.Context) (string, error) {
-	active, hardware := 0, 0
+	enabled, active, hardware := 0, 0, 0
 	for _, a := range s.core.Status().Adapters {
+		if a.Enabled {
+			enabled++
+		}
 		if a.State == cpm.Active {
 			active++
 		}
@@ -110,7 +113,7 @@ func (s *server) checkAdapters(ctx context.Context) (string, error) {
 			hardware++
 		}
 	}
-	if active == 0 {
+	if enabled == 0 {
 		return "", fault.New(fault.State, "no enabled security adapter is configured; add one with: cpm apply -f FILE")
 	}
 	if hardware == 0 && !s.config.Dev {
@@ -118,7 +121,7 @@ func (s *server) checkAdapters(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("%d Active, %d hardware", active, hardware), nil
+	return fmt.Sprintf("%d enabled, %d Active, %d hardware", enabled, active, hardware), nil
 }
 
 func (s *server) checkRisk(ctx context.Context) error {
@@ -154,16 +157,6 @@ func (s *server) checkPorts(ctx context.Context) (string, error) {
 	}
 	a := s.ports.addresses(s.config)
 	return fmt.Sprintf("HTTPS %s, gRPC %s", a.HTTP, a.GRPC), nil
-}
-
-// openAdapter starts what an adapter row describes; the kinds are compiled in.
-func (s *server) openAdapter(_ context.Context, a *route.Adapter) (cpm.Module, error) {
-	if a.Kind != route.KindSSM {
-		return nil, fmt.Errorf("no adapter of kind %q is built in", a.Kind)
-	}
-	return ssm.New(ssm.Config{
-		Mandated: a.Operations, HeavyWorkers: s.config.Workers.Heavy, LightWorkers: s.config.Workers.Light, Now: s.options.Now,
-	}), nil
 }
 
 // observe writes the histograms of a finished operation.
