@@ -55,13 +55,15 @@ type work struct {
 // actions is the table of everything that can be changed.
 func actions() map[string]act {
 	return map[string]act{
-		"config.apply": applyConfig,
-		"fsp.add":      addFSP,
-		"fsp.set":      setFSP,
-		"fsp.suspend":  suspendFSP,
-		"fsp.resume":   resumeFSP,
-		"key.add":      addKey,
-		"key.delete":   deleteKey,
+		"adapter.start": startAdapter,
+		"adapter.stop":  stopAdapter,
+		"config.apply":  applyConfig,
+		"fsp.add":       addFSP,
+		"fsp.set":       setFSP,
+		"fsp.suspend":   suspendFSP,
+		"fsp.resume":    resumeFSP,
+		"key.add":       addKey,
+		"key.delete":    deleteKey,
 	}
 }
 

@@ -87,7 +87,9 @@ func (w *work) rows(d Document) *store.State {
 		s.FSPs = append(s.FSPs, w.fspRow(f))
 	}
 	for _, a := range d.Adapters {
-		s.Adapters = append(s.Adapters, adapterRow(a, at, by))
+		row := adapterRow(a, at, by)
+		row.Stopped = w.before.rows.adapters[a.Name].Stopped // an operator's decision, not the document's
+		s.Adapters = append(s.Adapters, row)
 		for _, e := range a.Endpoints {
 			s.Endpoints = append(s.Endpoints, endpointRow(a.Name, e, at, by))
 		}

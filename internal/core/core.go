@@ -103,7 +103,7 @@ func (c *Core) Load(ctx context.Context) error {
 	if err := c.config.Ring.Load(state.KEKs); err != nil {
 		return err
 	}
-	next, err := c.build(ctx, state)
+	next, err := c.build(ctx, state, nil)
 	if err != nil {
 		return err
 	}

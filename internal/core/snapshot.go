@@ -97,8 +97,8 @@ func adapterOf(r store.Adapter) (route.Adapter, error) {
 	return a, nil
 }
 
-// build makes the first snapshot of a whole state and starts its adapters.
-func (c *Core) build(ctx context.Context, state *store.State) (*Snapshot, error) {
+// build makes a snapshot of a whole state and starts its adapters, but for those that run already in before.
+func (c *Core) build(ctx context.Context, state *store.State, before *Snapshot) (*Snapshot, error) {
 	next := emptySnapshot()
 	next.Revision = state.Revision
 	next.rows.put(state)
@@ -106,7 +106,7 @@ func (c *Core) build(ctx context.Context, state *store.State) (*Snapshot, error)
 	if err := next.derive(); err != nil {
 		return nil, err
 	}
-	return next, c.startAdapters(ctx, next, nil)
+	return next, c.startAdapters(ctx, next, before)
 }
 
 // patched is the snapshot after a change: the rows it named, read again, in place of the old ones.
