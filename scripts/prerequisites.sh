@@ -5,6 +5,8 @@
 #   git            version stamps
 #   node >= 20     the interoperability tests run the official Node library
 #   npm            installs that library
+#   postgresql, mariadb-server   the store's tests start servers of their own from these packages;
+#                  CPM_NO_DATABASES=1 leaves those tests out
 #
 # What is missing is installed from Debian's packages when this is root on such a machine. A Node
 # that Debian has too old is taken from npm instead, into .tools/node, and touches nothing else.
@@ -21,17 +23,35 @@ go_new_enough() {
   [ "${minor:-0}" -ge 26 ]
 }
 
+# As Debian installs them: PostgreSQL's programs are not in the PATH.
+have_postgresql() {
+  command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+have_mariadb() {
+  [ -x "$(PATH=$PATH:/usr/sbin command -v mariadbd)" ] && command -v mariadb-install-db >/dev/null
+}
+
 install_from_debian() {
-  local wanted=()
+  local wanted=() policy=/usr/sbin/policy-rc.d servers=0 ours=0
   command -v cc >/dev/null || wanted+=(gcc libc6-dev)
   command -v git >/dev/null || wanted+=(git)
   command -v node >/dev/null || wanted+=(nodejs)
   command -v npm >/dev/null || wanted+=(npm)
+  if [ "${CPM_NO_DATABASES:-}" != 1 ]; then
+    have_postgresql || { wanted+=(postgresql); servers=1; }
+    have_mariadb || { wanted+=(mariadb-server); servers=1; }
+  fi
   if [ ${#wanted[@]} -eq 0 ] || [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     return 0
   fi
   echo "installing ${wanted[*]}"
+  # The packages would start servers for everybody; the tests start their own. The policy says no until they are installed.
+  if [ "$servers" = 1 ] && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && ours=1
+  fi
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" || true
+  if [ "$ours" = 1 ]; then rm -f "$policy"; fi
 }
 
 install_node_from_npm() {
@@ -56,6 +76,10 @@ require() {
   command -v git >/dev/null || missing+=(git)
   node_new_enough || missing+=("node >= 20")
   command -v npm >/dev/null || missing+=(npm)
+  if [ "${CPM_NO_DATABASES:-}" != 1 ]; then
+    have_postgresql || missing+=("the Debian package postgresql (or set CPM_NO_DATABASES=1)")
+    have_mariadb || missing+=("the Debian package mariadb-server (or set CPM_NO_DATABASES=1)")
+  fi
   if [ ${#missing[@]} -gt 0 ]; then
     printf 'missing: %s\n' "${missing[@]}" >&2
     return 1

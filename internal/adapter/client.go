@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -21,8 +22,9 @@ const (
 	lastPause  = 5 * time.Second
 )
 
-// greetTimeout bounds connecting, greeting and configuring.
-const greetTimeout = 10 * time.Second
+// steadyAfter is how long a link must have been up for the next pause to be the first again. An adapter that greets and
+// dies is not hammered.
+const steadyAfter = time.Second
 
 // ClientConfig is what a Client is told.
 type ClientConfig struct {
@@ -35,13 +37,16 @@ type ClientConfig struct {
 	// Operations and Settings are sent as the adapter's configuration.
 	Operations []cpm.Operation
 	Settings   []byte
-	Logger     *slog.Logger
+	// Versions are the link versions to speak; the zero value is this build's.
+	Versions Versions
+	Logger   *slog.Logger
 }
 
 // Client is the core's end: a Module, a KeyHolder and Controlled. It connects by itself and again whenever the link is
 // lost; until then its operations are declined.
 type Client struct {
 	config ClientConfig
+	open   opener
 	cancel context.CancelFunc
 	ended  chan struct{}
 	late   atomic.Uint64
@@ -49,6 +54,7 @@ type Client struct {
 	mu      sync.Mutex
 	shut    bool // Shutdown was called
 	link    *clientLink
+	failure error         // why the last link ended or did not come up
 	changed chan struct{} // closed and replaced when link changes
 }
 
@@ -57,12 +63,16 @@ var (
 	_ cpm.KeyHolder  = (*Client)(nil)
 	_ cpm.Controlled = (*Client)(nil)
 	_ cpm.Linked     = (*Client)(nil)
+	_ cpm.Releasable = (*Client)(nil)
 )
 
 // Dial makes a Client and starts connecting. It keeps to it until ctx ends or Close is called.
-func Dial(ctx context.Context, c ClientConfig) *Client {
+func Dial(ctx context.Context, c ClientConfig) *Client { return start(ctx, c, dialer(c)) }
+
+func start(ctx context.Context, c ClientConfig, open opener) *Client {
 	ctx, cancel := context.WithCancel(ctx)
-	client := &Client{config: c, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
+	c.Versions = c.Versions.orBuilt()
+	client := &Client{config: c, open: open, cancel: cancel, ended: make(chan struct{}), changed: make(chan struct{})}
 	go client.run(ctx)
 	return client
 }
@@ -78,44 +88,61 @@ func (c *Client) run(ctx context.Context) {
 	defer close(c.ended)
 	pause := firstPause
 	for ctx.Err() == nil {
-		began := time.Now()
-		err := c.once(ctx)
+		up, err := c.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
+		c.set(nil, err)
 		c.config.Logger.LogAttrs(ctx, slog.LevelWarn, "the link to the adapter is down", obs.Event("link.down"),
 			obs.Adapter(c.config.Name), slog.String("address", c.config.Address), obs.Err(err))
-		if time.Since(began) > lastPause {
+		if up >= steadyAfter {
 			pause = firstPause
 		}
 		select {
-		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // jitter is no secret
+		case <-time.After(pause/2 + rand.N(pause/2)): //nolint:gosec // jitter is no secret
 		case <-ctx.Done():
 		}
 		pause = min(2*pause, lastPause)
 	}
 }
 
-// once connects, greets, and serves until the link ends.
-func (c *Client) once(ctx context.Context) error {
-	l, err := connect(ctx, c.config)
+// once connects, greets, configures, and serves until the link ends. It tells how long the link was up.
+func (c *Client) once(ctx context.Context) (time.Duration, error) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	timer := time.AfterFunc(greetTimeout, end)
+	defer timer.Stop()
+	w, err := c.open(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer l.close()
-	c.set(l)
-	defer c.set(nil)
+	defer func() { _ = w.close() }()
+	l := newClientLink(c.config, &c.late, end)
+	work, err := l.greet(w)
+	if err != nil {
+		return 0, err
+	}
+	over := make(chan error, 1)
+	go func() { over <- l.serve(ctx, w.control, work) }()
+	if err := l.configure(ctx, c.config); err != nil {
+		end()
+		return 0, errors.Join(err, <-over)
+	}
+	timer.Stop()
+	began := time.Now()
+	c.set(l, nil)
+	defer c.set(nil, nil)
 	c.config.Logger.LogAttrs(ctx, slog.LevelInfo, "the link to the adapter is up", obs.Event("link.up"),
 		obs.Adapter(c.config.Name), slog.String("address", c.config.Address), slog.Uint64("version", uint64(l.version)))
-	err = l.serve(ctx)
-	c.late.Add(l.asked.late.Load())
-	return err
+	err = <-over
+	return time.Since(began), err
 }
 
-func (c *Client) set(l *clientLink) {
+// set tells who waits that the link is there, or is not and why.
+func (c *Client) set(l *clientLink, failure error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.link = l
+	c.link, c.failure = l, failure
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
@@ -133,7 +160,7 @@ func (c *Client) current() (*clientLink, error) {
 func (c *Client) Connected(ctx context.Context) error {
 	for {
 		c.mu.Lock()
-		up, changed := c.link != nil, c.changed
+		up, changed, failure := c.link != nil, c.changed, c.failure
 		c.mu.Unlock()
 		if up {
 			return nil
@@ -141,7 +168,7 @@ func (c *Client) Connected(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fault.New(fault.Unavailable, "the adapter is not reachable").Because(ctx.Err())
+			return fault.New(fault.Unavailable, "the adapter is not reachable").Because(errors.Join(ctx.Err(), failure))
 		}
 	}
 }
@@ -154,15 +181,7 @@ func (c *Client) Up() bool {
 }
 
 // Late is how many answers came when nobody waited for them any more.
-func (c *Client) Late() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.late.Load()
-	if c.link != nil {
-		n += c.link.asked.late.Load()
-	}
-	return n
-}
+func (c *Client) Late() uint64 { return c.late.Load() }
 
 // InFlight is how many operations wait for the adapter, to choose the least busy of several.
 func (c *Client) InFlight() int {
@@ -175,6 +194,9 @@ func (c *Client) InFlight() int {
 
 // Do performs one operation on the adapter.
 func (c *Client) Do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+	if c.isShut() {
+		return nil, fault.New(fault.Unavailable, "the adapter is shut down; ask the operator to start it")
+	}
 	l, err := c.current()
 	if err != nil {
 		return nil, err
@@ -204,7 +226,8 @@ func (c *Client) Put(ctx context.Context, m cpm.Material) error {
 	return l.put(ctx, m)
 }
 
-// Drop takes keys away. A link that is down holds none.
+// Drop takes keys away. A link that is down holds none. An adapter that does not confirm by the end of ctx loses the link,
+// and the keys with it.
 func (c *Client) Drop(ctx context.Context, ids ...cpm.KeyID) error {
 	l, err := c.current()
 	if err != nil {
@@ -213,7 +236,7 @@ func (c *Client) Drop(ctx context.Context, ids ...cpm.KeyID) error {
 	return l.drop(ctx, ids)
 }
 
-// Shutdown asks the adapter to complete what it has and to end, and then ends the link.
+// Shutdown declines what comes, lets the adapter complete what it has and end, and then ends the link.
 func (c *Client) Shutdown(ctx context.Context) error {
 	defer c.Close()
 	c.mu.Lock()
@@ -224,6 +247,18 @@ func (c *Client) Shutdown(ctx context.Context) error {
 		return nil //nolint:nilerr // an adapter that is not connected has nothing of ours
 	}
 	return l.shutdown(ctx)
+}
+
+// Release completes what is on the link and ends it. The adapter goes on, without the keys of this link.
+func (c *Client) Release(ctx context.Context) error {
+	defer c.Close()
+	c.mu.Lock()
+	c.shut = true
+	c.mu.Unlock()
+	if l, err := c.current(); err == nil {
+		l.rest(ctx)
+	}
+	return ctx.Err()
 }
 
 func (c *Client) isShut() bool {

@@ -4,26 +4,31 @@ import (
 	"context"
 	"crypto/ecdh"
 	"crypto/hpke"
-	"crypto/tls"
 	"errors"
+	"io"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/protobuf/proto"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
-// clientLink is one connection to the adapter, greeted and configured.
+// maxCredit bounds the credit an adapter may give, and controlRoom the questions that wait to be written.
+const (
+	maxCredit   = 1 << 16
+	controlRoom = 1 << 12
+)
+
+// clientLink is one link to the adapter, greeted and configured.
 type clientLink struct {
-	connection *grpc.ClientConn
-	control    sender[cpmv1.ControlFrame]
-	work       sender[cpmv1.WorkFrame]
-	session    *tls.ConnectionState
+	name       string
+	versions   Versions
+	control    *outbox[*cpmv1.ControlFrame]
+	work       *outbox[*cpmv1.WorkFrame]
+	session    exporter
 	version    uint32
 	epoch      uint64
 	holder     hpke.PublicKey
@@ -33,98 +38,74 @@ type clientLink struct {
 	end        context.CancelFunc
 }
 
-// connect opens the connection and both streams, greets and configures.
-func connect(ctx context.Context, c ClientConfig) (*clientLink, error) {
-	connection, err := grpc.NewClient("passthrough:///"+c.Address, grpc.WithTransportCredentials(credentials.NewTLS(c.TLS)),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)), grpc.WithDisableRetry())
-	if err != nil {
-		return nil, err
+func newClientLink(c ClientConfig, late *atomic.Uint64, end context.CancelFunc) *clientLink {
+	return &clientLink{
+		name: c.Name, versions: c.Versions, control: newOutbox[*cpmv1.ControlFrame](controlRoom), end: end,
+		asked: newWaiting[*cpmv1.Answer](1, late), controlled: newWaiting[*cpmv1.ControlAnswer](1, late),
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	l := &clientLink{
-		connection: connection, end: cancel, asked: newWaiting[*cpmv1.Answer](1), controlled: newWaiting[*cpmv1.ControlAnswer](1),
-	}
-	if err := l.greet(ctx, c); err != nil {
-		l.close()
-		return nil, err
-	}
-	return l, nil
 }
 
-// greet opens the streams within greetTimeout, exchanges Hello and sends the configuration.
-func (l *clientLink) greet(ctx context.Context, c ClientConfig) error {
-	timer := time.AfterFunc(greetTimeout, l.end)
-	defer timer.Stop()
-	client := cpmv1.NewLinkServiceClient(l.connection)
-	control, err := client.Control(ctx)
+// greet exchanges Hello and opens the Work stream.
+func (l *clientLink) greet(w *wires) (workStream, error) {
+	hello := &cpmv1.Hello{VersionMin: l.versions.Min, VersionMax: l.versions.Max, Name: l.name, Epoch: newEpoch()}
+	err := w.control.Send(&cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Hello{Hello: hello}})
+	if err != nil && !errors.Is(err, io.EOF) { // with io.EOF, Recv has the reason
+		return nil, err
+	}
+	first, err := w.control.Recv()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.control.stream = control
-	hello := &cpmv1.Hello{VersionMin: VersionMin, VersionMax: VersionMax, Name: c.Name, Epoch: newEpoch()}
-	if err := l.control.send(&cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Hello{Hello: hello}}); err != nil {
-		return err
+	if l.session, err = w.session(); err != nil {
+		return nil, err
 	}
-	first, err := control.Recv()
-	if err != nil {
-		return err
+	if err := l.greeted(first.GetHello()); err != nil {
+		return nil, err
 	}
-	if err := l.greeted(control.Context(), first.GetHello()); err != nil {
-		return err
-	}
-	work, err := client.Work(ctx)
-	if err != nil {
-		return err
-	}
-	l.work.stream = work
-	return l.configure(ctx, c, control)
+	return w.work()
 }
 
 // greeted takes in what the adapter said of itself.
-func (l *clientLink) greeted(ctx context.Context, hello *cpmv1.Hello) (err error) {
-	if l.version, err = version(hello, VersionMin, VersionMax); err != nil {
+func (l *clientLink) greeted(hello *cpmv1.Hello) (err error) {
+	if l.version, err = l.versions.common(hello); err != nil {
 		return err
 	}
-	if l.session, err = session(ctx); err != nil {
-		return err
+	if hello.GetName() != l.name {
+		return fault.New(fault.NotFound, "another adapter answers at this address")
 	}
 	public, err := ecdh.X25519().NewPublicKey(hello.GetHpkePublicKey())
 	if err != nil {
 		return fault.New(fault.Invalid, "the adapter's greeting has no key to seal to").Because(err)
 	}
 	if l.holder, err = hpke.NewDHKEMPublicKey(public); err != nil {
-		return err
+		return fault.New(fault.Invalid, "the adapter's greeting has no key to seal to").Because(err)
 	}
-	l.epoch, l.credit = hello.GetEpoch(), make(chan struct{}, max(hello.GetCredit(), 1))
+	credit := int(min(max(hello.GetCredit(), 1), maxCredit))
+	l.epoch, l.credit = hello.GetEpoch(), make(chan struct{}, credit)
+	l.work = newOutbox[*cpmv1.WorkFrame](2 * credit) // an Ask and a Cancel each
 	return nil
 }
 
-// configure is the first question of a link; nothing else is under way yet.
-func (l *clientLink) configure(ctx context.Context, c ClientConfig, control cpmv1.LinkService_ControlClient) error {
+// configure is the first question of a link.
+func (l *clientLink) configure(ctx context.Context, c ClientConfig) error {
 	configure := &cpmv1.Configure{Settings: c.Settings}
 	for _, o := range c.Operations {
 		configure.Operations = append(configure.Operations, string(o))
 	}
-	id, _, _ := l.controlled.add(1)
-	defer l.controlled.remove(id)
-	if err := l.control.send(&cpmv1.ControlFrame{Id: id, Kind: &cpmv1.ControlFrame_Configure{Configure: configure}}); err != nil {
-		return err
-	}
-	answer, err := control.Recv()
-	if err != nil {
-		return err
-	}
-	if answer.GetId() != id || answer.GetAnswer() == nil {
-		return fault.New(fault.Invalid, "the adapter did not answer its configuration")
-	}
-	return controlFault(answer.GetAnswer())
+	return l.ask(ctx, &cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Configure{Configure: configure}}, 1, anyAnswer)
 }
 
-// serve reads both streams until one ends.
-func (l *clientLink) serve(ctx context.Context) error {
+// serve reads and writes both streams until one ends, and then ends whoever waits for an answer.
+func (l *clientLink) serve(ctx context.Context, control controlStream, work workStream) error {
+	defer func() {
+		l.asked.close()
+		l.controlled.close()
+	}()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return l.readControl() })
-	group.Go(func() error { return l.readWork() })
+	group.Go(func() error { return l.control.run(control, ctx.Done()) })
+	group.Go(func() error { return l.work.run(work, ctx.Done()) })
+	group.Go(func() error { return l.readControl(control) })
+	group.Go(func() error { return l.readWork(work) })
 	group.Go(func() error {
 		<-ctx.Done()
 		l.end()
@@ -133,9 +114,11 @@ func (l *clientLink) serve(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (l *clientLink) readControl() error {
+// Frames that are no answers ask nothing this version knows, and are passed over.
+
+func (l *clientLink) readControl(s controlStream) error {
 	for {
-		f, err := l.control.stream.Recv()
+		f, err := s.Recv()
 		if err != nil {
 			return err
 		}
@@ -145,9 +128,9 @@ func (l *clientLink) readControl() error {
 	}
 }
 
-func (l *clientLink) readWork() error {
+func (l *clientLink) readWork(s workStream) error {
 	for {
-		f, err := l.work.stream.Recv()
+		f, err := s.Recv()
 		if err != nil {
 			return err
 		}
@@ -157,15 +140,11 @@ func (l *clientLink) readWork() error {
 	}
 }
 
-func (l *clientLink) close() {
-	l.end()
-	l.asked.close()
-	l.controlled.close()
-	_ = l.connection.Close()
-}
-
-// do sends one operation and waits for its answer or the end of ctx. Credit bounds how many are on the link.
+// do sends one operation and waits for its answer or the end of ctx. Credit bounds how many wait at once.
 func (l *clientLink) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+	if ctx.Err() != nil {
+		return nil, tooLate(ctx)
+	}
 	select {
 	case l.credit <- struct{}{}:
 	default:
@@ -176,68 +155,81 @@ func (l *clientLink) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error
 	if err != nil {
 		return nil, err
 	}
-	id, answer, ok := l.asked.add(1)
-	if !ok {
-		return nil, lost()
-	}
-	defer l.asked.remove(id)
-	frame := &cpmv1.WorkFrame{Id: id, Kind: &cpmv1.WorkFrame_Ask{Ask: ask}}
-	if proto.Size(frame) > maxMessage {
+	frame := &cpmv1.WorkFrame{Kind: &cpmv1.WorkFrame_Ask{Ask: ask}}
+	if !fits(frame) {
 		return nil, fault.New(fault.TooLarge, "the request is too large for the link to the adapter")
 	}
-	if err := l.work.send(frame); err != nil {
-		return nil, lost().Because(errors.Join(cpm.ErrLinkLost, err))
+	letter := &letter[*cpmv1.WorkFrame]{frame: frame}
+	id, answer, err := l.asked.add(1, func(id uint64) error {
+		frame.Id = id
+		return l.work.post(letter)
+	})
+	if err != nil {
+		return nil, err
 	}
+	defer l.asked.remove(id)
 	select {
 	case a, open := <-answer:
 		if !open {
 			return nil, lost()
 		}
-		return resultOf(a)
+		return resultOf(a, r.Operation)
 	case <-ctx.Done():
-		_ = l.work.send(&cpmv1.WorkFrame{Id: id, Kind: &cpmv1.WorkFrame_Cancel{Cancel: &cpmv1.Cancel{}}})
-		return nil, fault.New(fault.Timeout, "the adapter did not answer in time").Because(ctx.Err())
+		l.abandon(id, letter)
+		return nil, tooLate(ctx)
 	}
+}
+
+// abandon takes an Ask back, or if it is gone already tells the adapter that nobody waits. A full box drops the Cancel: the
+// adapter knows the deadline, too.
+func (l *clientLink) abandon(id uint64, ask *letter[*cpmv1.WorkFrame]) {
+	if ask.withdraw() {
+		return
+	}
+	cancel := &cpmv1.WorkFrame{Id: id, Kind: &cpmv1.WorkFrame_Cancel{Cancel: &cpmv1.Cancel{}}}
+	_ = l.work.post(&letter[*cpmv1.WorkFrame]{frame: cancel})
 }
 
 func lost() *fault.Error {
 	return fault.New(fault.Unavailable, "the link to the adapter was lost; try again").Because(cpm.ErrLinkLost)
 }
 
-// ask puts one question on the Control stream and waits for its answers, calling more for each until it is done.
+func tooLate(ctx context.Context) *fault.Error {
+	return fault.New(fault.Timeout, "the adapter did not answer in time").Because(ctx.Err())
+}
+
+// ask puts one question on the Control stream and waits for its answers, calling done for each until it is true.
 func (l *clientLink) ask(ctx context.Context, f *cpmv1.ControlFrame, room int, done func(*cpmv1.ControlAnswer) bool) error {
-	id, answers, ok := l.controlled.add(room)
-	if !ok {
-		return lost()
+	if !fits(f) {
+		return fault.New(fault.TooLarge, "the message is too large for the link to the adapter")
+	}
+	id, answers, err := l.controlled.add(room, func(id uint64) error {
+		f.Id = id
+		return l.control.post(&letter[*cpmv1.ControlFrame]{frame: f})
+	})
+	if err != nil {
+		return err
 	}
 	defer l.controlled.remove(id)
-	f.Id = id
-	if err := l.control.send(f); err != nil {
-		return lost().Because(errors.Join(cpm.ErrLinkLost, err))
-	}
 	for {
 		select {
 		case a, open := <-answers:
 			if !open {
 				return lost()
 			}
-			if err := controlFault(a); err != nil || done(a) {
-				return err
+			if a.GetFault() != "" {
+				return faultOf(&cpmv1.Answer{Fault: a.GetFault(), Text: a.GetText()})
+			}
+			if done(a) {
+				return nil
 			}
 		case <-ctx.Done():
-			return fault.New(fault.Timeout, "the adapter did not answer in time").Because(ctx.Err())
+			return tooLate(ctx)
 		}
 	}
 }
 
-func once(*cpmv1.ControlAnswer) bool { return true }
-
-func controlFault(a *cpmv1.ControlAnswer) error {
-	if a.GetFault() == "" {
-		return nil
-	}
-	return faultOf(&cpmv1.Answer{Fault: a.GetFault(), Text: a.GetText()})
-}
+func anyAnswer(*cpmv1.ControlAnswer) bool { return true }
 
 func (l *clientLink) put(ctx context.Context, m cpm.Material) error {
 	put := &cpmv1.KeyPut{Key: keyFrame(m.Ref), Algorithm: m.Algorithm, Use: string(m.Use), PublicKey: m.Public}
@@ -247,28 +239,55 @@ func (l *clientLink) put(ctx context.Context, m cpm.Material) error {
 			return err
 		}
 	}
-	return l.ask(ctx, &cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_KeyPut{KeyPut: put}}, 1, once)
+	return l.ask(ctx, &cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_KeyPut{KeyPut: put}}, 1, anyAnswer)
 }
 
+// drop returns when the adapter has confirmed. When it has not by the end of ctx, or the link is lost, the link ends and
+// the keys with it.
 func (l *clientLink) drop(ctx context.Context, ids []cpm.KeyID) error {
 	drop := &cpmv1.KeyDrop{}
 	for _, id := range ids {
 		drop.Ids = append(drop.Ids, id[:])
 	}
-	return l.ask(ctx, &cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_KeyDrop{KeyDrop: drop}}, 1, once)
+	err := l.ask(ctx, &cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_KeyDrop{KeyDrop: drop}}, 1, anyAnswer)
+	if err != nil && (ctx.Err() != nil || errors.Is(err, cpm.ErrLinkLost)) {
+		l.end()
+		return nil
+	}
+	return err
 }
 
 func (l *clientLink) status(ctx context.Context) (status cpm.Status, err error) {
+	var judged error
 	err = l.ask(ctx, &cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_StatusQuery{StatusQuery: &cpmv1.StatusQuery{}}}, 1,
 		func(a *cpmv1.ControlAnswer) bool {
-			status = statusOf(a.GetStatus())
+			status, judged = statusOf(a.GetStatus())
 			return true
 		})
-	return status, err
+	return status, errors.Join(err, judged)
 }
 
-// shutdown waits for the second answer: everything accepted is answered.
+// shutdown waits until nothing is on the link, but leaves half of the time to the adapter, which completes what is left.
+// The second answer of the adapter says that everything accepted is answered.
 func (l *clientLink) shutdown(ctx context.Context) error {
-	return l.ask(ctx, &cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Shutdown{Shutdown: &cpmv1.Shutdown{}}}, 2,
+	half, cancel := context.WithCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		half, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+	}
+	defer cancel()
+	l.rest(half)
+	err := l.ask(ctx, &cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Shutdown{Shutdown: &cpmv1.Shutdown{}}}, 2,
 		func(a *cpmv1.ControlAnswer) bool { return a.GetDrained() })
+	if err == nil {
+		l.rest(ctx) // the last answers are on the other stream
+	}
+	return err
+}
+
+// rest waits until no operation waits for an answer, or ctx ends.
+func (l *clientLink) rest(ctx context.Context) {
+	select {
+	case <-l.asked.none():
+	case <-ctx.Done():
+	}
 }

@@ -32,14 +32,21 @@ func askOf(ctx context.Context, r *cpm.Request, epoch uint64) (*cpmv1.Ask, error
 	return a, nil
 }
 
+// hop is what the other side's deadline is earlier, so that its answer arrives before ours.
+const hop = 5 * time.Millisecond
+
+// maxKeys bounds the references of one request; the core sends at most three.
+const maxKeys = 16
+
 // timeoutOf is what is left until ctx's deadline, as relative time: the clocks of two machines differ.
+// The answer needs a part of it to come back. 0 is no deadline.
 func timeoutOf(ctx context.Context) uint32 {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return 0
 	}
-	left := time.Until(deadline).Milliseconds()
-	return uint32(min(max(left, 1), 1<<31)) //nolint:gosec // bounded in this line
+	left := (time.Until(deadline) - hop).Milliseconds()
+	return uint32(min(max(left, 1), 1<<31))
 }
 
 func keyFrame(k cpm.KeyRef) *cpmv1.LinkKey {
@@ -58,7 +65,7 @@ func policyFrame(p *cpm.SignaturePolicy) *cpmv1.LinkPolicy {
 		return nil
 	}
 	return &cpmv1.LinkPolicy{
-		Algorithms: p.Algorithms, Raw: p.Raw, Sorted: p.Sorted, Legacy: p.Legacy, DateWindowMs: p.DateWindow.Milliseconds(),
+		Algorithms: p.Algorithms, Raw: p.Raw, Sorted: p.Sorted, Legacy: p.Legacy, DateWindowMs: (p.DateWindow + time.Millisecond - 1).Milliseconds(),
 		UnprotectedDestination: p.UnprotectedDestination,
 	}
 }
@@ -75,9 +82,12 @@ func policyOf(p *cpmv1.LinkPolicy) *cpm.SignaturePolicy {
 
 // requestOf is the other end of askOf. The payload stays encoded until the operation needs it.
 func requestOf(a *cpmv1.Ask, now time.Time) (*cpm.Request, error) {
+	if len(a.GetKeys()) > maxKeys {
+		return nil, fault.New(fault.Invalid, "a request on the link has too many key references")
+	}
 	r := &cpm.Request{
 		ID: a.GetRequestId(), FSP: cpm.FSP(a.GetFsp()), Operation: cpm.Operation(a.GetOperation()), Caller: principalOf(a.GetCaller()),
-		Arrival: now, Size: int(min(a.GetSize(), 1<<31)), Unusable: a.GetUnusable(), Policy: policyOf(a.GetPolicy()), //nolint:gosec // bounded in this line
+		Arrival: now, Size: int(min(a.GetSize(), 1<<31)), Unusable: a.GetUnusable(), Policy: policyOf(a.GetPolicy()),
 		Payload: cpm.Payload{Encoded: a.GetPayload()},
 	}
 	for _, k := range a.GetKeys() {
@@ -97,6 +107,9 @@ func principalOf(text string) cpm.Principal {
 
 // answerOf encodes what an operation came to.
 func answerOf(result *cpm.Result, err error) *cpmv1.Answer {
+	if err == nil && result == nil {
+		err = fault.New(fault.Internal, "the adapter has no answer")
+	}
 	if err != nil {
 		e := fault.From(err)
 		return &cpmv1.Answer{Fault: e.Kind.String(), Text: e.Public, Cause: causeOf(e), KeyNotHeld: errors.Is(err, cpm.ErrKeyNotHeld)}
@@ -119,32 +132,4 @@ func causeOf(e *fault.Error) string {
 		return cause.Error()
 	}
 	return ""
-}
-
-// resultOf judges an answer anew: what an adapter says of itself is a fault of the link unless it is one of the kinds a
-// module may answer with.
-func resultOf(a *cpmv1.Answer) (*cpm.Result, error) {
-	if a.GetFault() == "" {
-		r := &cpm.Result{Payload: cpm.Payload{Encoded: a.GetPayload()}, SigningInput: a.GetSigningInput()}
-		if a.GetCause() != "" {
-			r.Cause = errors.New(a.GetCause())
-		}
-		return r, nil
-	}
-	return nil, faultOf(a)
-}
-
-func faultOf(a *cpmv1.Answer) error {
-	kind, ok := fault.KindNamed(a.GetFault())
-	if !ok {
-		kind = fault.Device
-	}
-	e := fault.New(kind, "%s", a.GetText())
-	switch {
-	case a.GetKeyNotHeld():
-		return e.Because(cpm.ErrKeyNotHeld)
-	case a.GetCause() != "":
-		return e.Because(errors.New(a.GetCause()))
-	}
-	return e
 }

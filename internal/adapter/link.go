@@ -8,11 +8,11 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/binary"
-	"sync"
-	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -24,37 +24,59 @@ const (
 	VersionMax = 1
 )
 
-// maxMessage bounds one message of a link, in bytes. It is checked before sending, too.
+// Versions are the link versions one side speaks; the zero value is those of this build.
+type Versions struct{ Min, Max uint32 }
+
+func (v Versions) orBuilt() Versions {
+	if v == (Versions{}) {
+		return Versions{VersionMin, VersionMax}
+	}
+	return v
+}
+
+// common is the highest version both sides speak.
+func (v Versions) common(theirs *cpmv1.Hello) (uint32, error) {
+	if theirs == nil {
+		return 0, fault.New(fault.Invalid, "the other side did not greet")
+	}
+	highest := min(v.Max, theirs.GetVersionMax())
+	if highest < v.Min || highest < theirs.GetVersionMin() || highest == 0 {
+		return 0, fault.New(fault.Unsupported, "the other side speaks link versions %d to %d, this one %d to %d: upgrade the older",
+			theirs.GetVersionMin(), theirs.GetVersionMax(), v.Min, v.Max)
+	}
+	return highest, nil
+}
+
+// maxMessage bounds one message of a link, in bytes. It is checked before sending, too: a message over it would end the
+// link for everybody.
 const maxMessage = 16 << 20
 
-// stream is one direction pair of gRPC, either end.
+// idRoom is what an id adds to a frame at most; ids are given after the size is checked.
+const idRoom = 16
+
+func fits(m proto.Message) bool { return proto.Size(m)+idRoom <= maxMessage }
+
+// greetTimeout bounds connecting, greeting and configuring.
+const greetTimeout = 10 * time.Second
+
+// How often a silent link is asked for a sign of life, and how long it may take: a half-open link is gone after their sum.
+// Both ends ask.
+const (
+	aliveEvery = 10 * time.Second
+	aliveWait  = 5 * time.Second
+)
+
+// stream is one direction pair of gRPC, either end. Both methods end with an error when the stream's context does.
 type stream[F any] interface {
-	Send(*F) error
-	Recv() (*F, error)
+	Send(F) error
+	Recv() (F, error)
 	Context() context.Context
 }
 
-// sender lets many goroutines send on one stream, which serves one at a time.
-type sender[F any] struct {
-	mu     sync.Mutex
-	stream stream[F]
-}
-
-func (s *sender[F]) send(f *F) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stream.Send(f)
-}
-
-// version is the highest both sides speak.
-func version(theirs *cpmv1.Hello, low, high uint32) (uint32, error) {
-	v := min(high, theirs.GetVersionMax())
-	if v < low || v < theirs.GetVersionMin() {
-		return 0, fault.New(fault.Unsupported, "the other side speaks link versions %d to %d, this one %d to %d: upgrade the older",
-			theirs.GetVersionMin(), theirs.GetVersionMax(), low, high)
-	}
-	return v, nil
-}
+type (
+	controlStream = stream[*cpmv1.ControlFrame]
+	workStream    = stream[*cpmv1.WorkFrame]
+)
 
 // newEpoch is a number no other link has.
 func newEpoch() uint64 {
@@ -70,73 +92,8 @@ func session(ctx context.Context) (*tls.ConnectionState, error) {
 		return nil, fault.New(fault.Internal, "the link has no peer")
 	}
 	info, ok := p.AuthInfo.(credentials.TLSInfo)
-	if !ok {
-		return nil, fault.New(fault.Unauthenticated, "the link is not TLS")
+	if !ok || info.State.Version < tls.VersionTLS13 || len(info.State.PeerCertificates) == 0 {
+		return nil, fault.New(fault.Unauthenticated, "the link is not mutual TLS 1.3")
 	}
 	return &info.State, nil
-}
-
-// waiting are the questions of one side that have no answer yet. Ids count up by two and are never used again.
-type waiting[A any] struct {
-	mu     sync.Mutex
-	next   uint64
-	open   map[uint64]chan A
-	closed bool
-	late   atomic.Uint64
-}
-
-// newWaiting begins with 1 for the side that dialled and 2 for the other.
-func newWaiting[A any](first uint64) *waiting[A] {
-	return &waiting[A]{next: first, open: map[uint64]chan A{}}
-}
-
-// add opens a question. room is how many answers it will get at most.
-func (w *waiting[A]) add(room int) (uint64, <-chan A, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return 0, nil, false
-	}
-	id := w.next
-	w.next += 2
-	answer := make(chan A, room)
-	w.open[id] = answer
-	return id, answer, true
-}
-
-// answer hands an answer to the question it belongs to. One that nobody waits for is counted and dropped.
-func (w *waiting[A]) answer(id uint64, a A) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c, ok := w.open[id]
-	if !ok {
-		w.late.Add(1)
-		return
-	}
-	select {
-	case c <- a:
-	default: // more answers than the question asked for
-		w.late.Add(1)
-	}
-}
-
-// remove closes a question.
-func (w *waiting[A]) remove(id uint64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.open, id)
-}
-
-// close lets no more questions in and ends those that wait.
-func (w *waiting[A]) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return
-	}
-	w.closed = true
-	for id, c := range w.open {
-		close(c)
-		delete(w.open, id)
-	}
 }

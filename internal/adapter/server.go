@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,8 @@ type ServerConfig struct {
 	Allowed []string
 	// Credit is how many operations one link may have in flight; 0 is defaultCredit.
 	Credit int
+	// Versions are the link versions to speak; the zero value is this build's.
+	Versions Versions
 	// Ended is called when a core has shut this adapter down; it may be nil.
 	Ended  func()
 	Logger *slog.Logger
@@ -42,9 +45,10 @@ const defaultCredit = 1024
 type Server struct {
 	cpmv1.UnimplementedLinkServiceServer
 
-	config ServerConfig
-	mu     sync.Mutex
-	links  map[string]*serverLink // by the peer's address: one connection, one link
+	config  ServerConfig
+	reading sync.WaitGroup // the goroutines that read streams
+	mu      sync.Mutex
+	links   map[string]*serverLink // by the peer's address: one connection, one link
 }
 
 // NewServer makes a Server.
@@ -52,42 +56,57 @@ func NewServer(c ServerConfig) *Server {
 	if c.Credit <= 0 {
 		c.Credit = defaultCredit
 	}
+	c.Credit, c.Versions = min(c.Credit, maxCredit), c.Versions.orBuilt()
 	return &Server{config: c, links: map[string]*serverLink{}}
 }
-
-// How often a silent link is asked for a sign of life, and how long it may take: a half-open link is gone after their sum.
-const (
-	aliveEvery = 10 * time.Second
-	aliveWait  = 5 * time.Second
-)
 
 // Serve answers links on l until ctx ends, then completes what is in flight and returns.
 func (s *Server) Serve(ctx context.Context, l net.Listener, t *tls.Config) error {
 	g := grpc.NewServer(grpc.Creds(credentials.NewTLS(t)), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: aliveEvery, Timeout: aliveWait}))
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: aliveEvery, Timeout: aliveWait}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: aliveEvery / 2}),
+		grpc.ConnectionTimeout(greetTimeout), grpc.MaxConcurrentStreams(streamsPerLink), grpc.WaitForHandlers(true))
 	cpmv1.RegisterLinkServiceServer(g, s)
 	failed := make(chan error, 1)
 	go func() { failed <- g.Serve(l) }()
+	defer s.reading.Wait()
 	select {
 	case err := <-failed:
+		s.drain(context.WithoutCancel(ctx))
+		g.Stop()
 		return err
 	case <-ctx.Done():
 	}
 	s.drain(context.WithoutCancel(ctx))
-	g.Stop()
+	// The links have been told to end; this lets their last answers out.
+	force := time.AfterFunc(flushTimeout, g.Stop)
+	defer force.Stop()
+	g.GracefulStop()
+	<-failed //nolint:errcheck // it ended because it was told to
 	return nil
 }
+
+// streamsPerLink is Control and Work, and room for two that are refused with words.
+const streamsPerLink = 4
+
+// flushTimeout bounds how long last answers are on their way.
+const flushTimeout = time.Second
 
 // drainTimeout bounds how long operations in flight are completed at the end.
 const drainTimeout = 10 * time.Second
 
-// drain ends every link's module in an orderly way.
+// drain ends every link and its module in an orderly way.
 func (s *Server) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
+	var group sync.WaitGroup
 	for _, l := range s.all() {
-		l.shutdown(ctx)
+		group.Go(func() {
+			_ = l.shutdown(ctx) // what is not complete by now is told so by the end of the link
+			l.stop()
+		})
 	}
+	group.Wait()
 }
 
 func (s *Server) all() []*serverLink {
@@ -102,71 +121,115 @@ func (s *Server) all() []*serverLink {
 
 // Control greets a core and answers its questions.
 func (s *Server) Control(stream grpc.BidiStreamingServer[cpmv1.ControlFrame, cpmv1.ControlFrame]) error {
-	key, err := s.admit(stream.Context())
+	key, session, err := s.admit(stream.Context())
 	if err != nil {
 		return status(err)
 	}
-	l, err := s.greet(stream)
-	if err != nil {
-		return status(err)
-	}
-	if !s.enter(key, l) {
-		return status(fault.New(fault.Conflict, "this connection has a link already"))
-	}
-	defer s.leave(key, l)
-	s.config.Logger.LogAttrs(stream.Context(), slog.LevelInfo, "a core is connected", obs.Event("link.up"), obs.Adapter(s.config.Name))
-	return status(l.serveControl(stream))
+	return status(s.control(key, session, stream))
 }
 
 // Work answers operations. Its Control stream must be there first.
 func (s *Server) Work(stream grpc.BidiStreamingServer[cpmv1.WorkFrame, cpmv1.WorkFrame]) error {
-	key, err := s.admit(stream.Context())
+	key, _, err := s.admit(stream.Context())
 	if err != nil {
 		return status(err)
 	}
+	return status(s.work(key, stream))
+}
+
+func (s *Server) control(key string, session exporter, stream controlStream) error {
+	l, err := newServerLink(stream.Context(), s, session)
+	if err != nil {
+		return err
+	}
+	defer s.leave(key, l)
+	timer := time.AfterFunc(greetTimeout, l.stop)
+	defer timer.Stop()
+	return converse(l.ctx, &s.reading, stream, l.answers, func() error {
+		if err := l.greet(stream, key); err != nil {
+			s.config.Logger.LogAttrs(l.ctx, slog.LevelWarn, "a core was refused", obs.Event("link.refused"), obs.Adapter(s.config.Name), obs.Err(err))
+			return err
+		}
+		timer.Stop()
+		return l.readControl(stream)
+	})
+}
+
+func (s *Server) work(key string, stream workStream) error {
 	s.mu.Lock()
 	l := s.links[key]
 	s.mu.Unlock()
-	if l == nil {
-		return status(fault.New(fault.State, "the link has not been greeted"))
+	if l == nil || l.working.Swap(true) {
+		return fault.New(fault.State, "the link has not been greeted, or has its work stream already")
 	}
-	return status(l.serveWork(stream))
+	defer l.stop()
+	out := newOutbox[*cpmv1.WorkFrame](s.config.Credit)
+	return converse(l.ctx, &s.reading, stream, out, func() error { return l.readWork(stream, out) })
+}
+
+// converse reads and writes one stream until either ends or ctx does, and then writes what is left. Its reader ends with the
+// stream, which is when the caller has returned.
+func converse[F any](ctx context.Context, reading *sync.WaitGroup, s stream[F], out *outbox[F], read func() error) error {
+	stop, readerEnded, writerEnded := make(chan struct{}), make(chan error, 1), make(chan error, 1)
+	reading.Go(func() { readerEnded <- read() })
+	go func() { writerEnded <- out.run(s, stop) }()
+	var err error
+	select {
+	case err = <-readerEnded:
+	case err = <-writerEnded:
+		close(stop)
+		return err
+	case <-ctx.Done():
+	}
+	close(stop)
+	<-writerEnded //nolint:errcheck // the other side is gone, or has everything
+	return err
 }
 
 // admit checks that the peer's certificate has an allowed name, and gives the key of its connection.
-func (s *Server) admit(ctx context.Context) (string, error) {
+func (s *Server) admit(ctx context.Context) (string, exporter, error) {
 	state, err := session(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	p, _ := peer.FromContext(ctx)
 	for _, name := range state.PeerCertificates[0].DNSNames {
-		for _, allowed := range s.config.Allowed {
-			if name == allowed {
-				return p.Addr.String(), nil
-			}
+		if len(state.VerifiedChains) > 0 && slices.Contains(s.config.Allowed, name) {
+			return p.Addr.String(), state, nil
 		}
 	}
 	s.config.Logger.LogAttrs(ctx, slog.LevelWarn, "a caller without an allowed name was refused", obs.Event("link.refused"),
 		obs.Adapter(s.config.Name))
-	return "", fault.New(fault.Denied, "this certificate may not use the link")
+	return "", nil, fault.New(fault.Denied, "this certificate may not use the link")
 }
 
-func (s *Server) enter(key string, l *serverLink) bool {
+// maxLinks bounds the links of one adapter: each core has one, or two for a moment.
+const maxLinks = 256
+
+func (s *Server) enter(key string, l *serverLink) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.links[key] != nil {
-		return false
+	switch {
+	case s.links[key] != nil:
+		return fault.New(fault.Conflict, "this connection has a link already")
+	case len(s.links) >= maxLinks:
+		return fault.New(fault.Busy, "the adapter has as many links as it takes")
 	}
 	s.links[key] = l
-	return true
+	return nil
 }
 
+// leave ends a link. One that was refused has not entered and leaves nothing.
 func (s *Server) leave(key string, l *serverLink) {
 	s.mu.Lock()
-	delete(s.links, key)
+	entered := s.links[key] == l
+	if entered {
+		delete(s.links, key)
+	}
 	s.mu.Unlock()
 	l.end()
-	s.config.Logger.LogAttrs(context.WithoutCancel(l.ctx), slog.LevelInfo, "a core is gone; its keys are dropped", obs.Event("link.down"),
-		obs.Adapter(s.config.Name))
+	if entered {
+		s.config.Logger.LogAttrs(context.WithoutCancel(l.ctx), slog.LevelInfo, "a core is gone; its keys are dropped", obs.Event("link.down"),
+			obs.Adapter(s.config.Name))
+	}
 }

@@ -3,75 +3,114 @@ package adapter
 import (
 	"context"
 	"crypto/hpke"
-	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
 	grpcstatus "google.golang.org/grpc/status"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
 )
+
+// answerRoom is how many answers of the Control stream wait to be written before the next question is read.
+const answerRoom = 16
+
+// lingerTimeout is how long an adapter that has shut down leaves the core to read so and close the link.
+const lingerTimeout = 2 * time.Second
 
 // serverLink is one core's link, with a module of its own.
 type serverLink struct {
 	server  *Server
-	ctx     context.Context
-	control sender[cpmv1.ControlFrame]
-	session *tls.ConnectionState
+	ctx     context.Context // the link's life
+	stop    context.CancelFunc
+	answers *outbox[*cpmv1.ControlFrame]
+	session exporter
 	private hpke.PrivateKey
 	epoch   uint64
+	working atomic.Bool // the Work stream is there
 
+	order   chan struct{} // has an element while a question is answered or the link ends; waiting for it can be given up
+	asked   uint64        // no id of the Control stream up to here is used again
+	ended   bool
 	mu      sync.Mutex
 	module  cpm.Module
 	open    map[uint64]context.CancelFunc // operations in flight
-	highest uint64                        // no id up to here is used again
-	working sync.WaitGroup
+	idle    chan struct{}                 // closed when open becomes empty; nil if nobody asked
+	highest uint64                        // no id of the Work stream up to here is used again
+	closing bool                          // no operation begins any more
 }
 
-// greet reads the core's Hello and sends ours.
-func (s *Server) greet(stream grpc.BidiStreamingServer[cpmv1.ControlFrame, cpmv1.ControlFrame]) (*serverLink, error) {
-	first, err := stream.Recv()
+func newServerLink(ctx context.Context, s *Server, e exporter) (*serverLink, error) {
+	private, err := newKeyPair()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := version(first.GetHello(), VersionMin, VersionMax); err != nil {
-		return nil, err
-	}
-	if name := first.GetHello().GetName(); name != s.config.Name {
-		return nil, fault.New(fault.NotFound, "this is another adapter than the core looks for")
-	}
-	l := &serverLink{server: s, ctx: stream.Context(), epoch: newEpoch(), open: map[uint64]context.CancelFunc{}}
-	l.control.stream = stream
-	if l.session, err = session(stream.Context()); err != nil {
-		return nil, err
-	}
-	if l.private, err = newKeyPair(); err != nil {
-		return nil, err
-	}
-	hello := &cpmv1.Hello{
-		VersionMin: VersionMin, VersionMax: VersionMax, Name: s.config.Name, Epoch: l.epoch, Credit: uint32(min(s.config.Credit, 1<<20)), //nolint:gosec // bounded in this line
-		HpkePublicKey: l.private.PublicKey().Bytes(),
-	}
-	return l, l.control.send(&cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Hello{Hello: hello}})
+	ctx, stop := context.WithCancel(ctx)
+	return &serverLink{
+		server: s, ctx: ctx, stop: stop, answers: newOutbox[*cpmv1.ControlFrame](answerRoom), session: e, private: private,
+		epoch: newEpoch(), order: make(chan struct{}, 1), open: map[uint64]context.CancelFunc{},
+	}, nil
 }
 
-// serveControl answers questions one after another, so that their order holds. Shutdown alone is answered from aside.
-func (l *serverLink) serveControl(stream grpc.BidiStreamingServer[cpmv1.ControlFrame, cpmv1.ControlFrame]) error {
+// greet reads the core's Hello and sends ours. The link is entered before: the core's Work stream may be here at once.
+func (l *serverLink) greet(stream controlStream, key string) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	c := l.server.config
+	if _, err := c.Versions.common(first.GetHello()); err != nil {
+		return err
+	}
+	if first.GetHello().GetName() != c.Name {
+		return fault.New(fault.NotFound, "this is another adapter than the core looks for")
+	}
+	if err := l.server.enter(key, l); err != nil {
+		return err
+	}
+	c.Logger.LogAttrs(l.ctx, slog.LevelInfo, "a core is connected", obs.Event("link.up"), obs.Adapter(c.Name))
+	l.answers.deliver(&cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Hello{Hello: &cpmv1.Hello{
+		VersionMin: c.Versions.Min, VersionMax: c.Versions.Max, Name: c.Name, Epoch: l.epoch, Credit: uint32(c.Credit), //nolint:gosec // at most maxCredit
+		HpkePublicKey: l.private.PublicKey().Bytes(),
+	}}})
+	return nil
+}
+
+// readControl answers questions one after another, so that their order holds. Shutdown alone is completed aside.
+func (l *serverLink) readControl(stream controlStream) error {
 	for {
 		f, err := stream.Recv()
 		if err != nil {
 			return err
 		}
-		if err := l.control.send(&cpmv1.ControlFrame{Id: f.GetId(), Kind: &cpmv1.ControlFrame_Answer{Answer: l.answer(f)}}); err != nil {
-			return err
+		if f.GetId()%2 == 0 || f.GetId() <= l.asked {
+			continue // not new: an answer could be taken for another's
 		}
-		if f.GetShutdown() != nil {
-			go l.finish(f.GetId())
+		l.asked = f.GetId()
+		l.reply(f.GetId(), l.answer(f))
+		if f.GetShutdown() != nil && l.begins() {
+			l.server.reading.Go(func() { l.finish(f.GetId()) })
 		}
 	}
+}
+
+func (l *serverLink) reply(id uint64, a *cpmv1.ControlAnswer) {
+	l.answers.deliver(&cpmv1.ControlFrame{Id: id, Kind: &cpmv1.ControlFrame_Answer{Answer: a}})
+}
+
+// begins says whether this is the first Shutdown of the link.
+func (l *serverLink) begins() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := !l.closing
+	l.closing = true
+	return first
 }
 
 func (l *serverLink) answer(f *cpmv1.ControlFrame) *cpmv1.ControlAnswer {
@@ -79,6 +118,11 @@ func (l *serverLink) answer(f *cpmv1.ControlFrame) *cpmv1.ControlAnswer {
 		answer = &cpmv1.ControlAnswer{}
 		err    error
 	)
+	l.order <- struct{}{}
+	defer func() { <-l.order }()
+	if l.ended {
+		return refusal(fault.New(fault.State, "the link has ended"))
+	}
 	switch kind := f.GetKind().(type) {
 	case *cpmv1.ControlFrame_Configure:
 		err = l.configure(kind.Configure)
@@ -93,10 +137,14 @@ func (l *serverLink) answer(f *cpmv1.ControlFrame) *cpmv1.ControlAnswer {
 		err = fault.New(fault.Unsupported, "the adapter does not know this command")
 	}
 	if err != nil {
-		e := fault.From(err)
-		answer.Fault, answer.Text = e.Kind.String(), e.Public
+		return refusal(err)
 	}
 	return answer
+}
+
+func refusal(err error) *cpmv1.ControlAnswer {
+	e := fault.From(err)
+	return &cpmv1.ControlAnswer{Fault: e.Kind.String(), Text: e.Public}
 }
 
 func (l *serverLink) configure(c *cpmv1.Configure) error {
@@ -113,7 +161,9 @@ func (l *serverLink) configure(c *cpmv1.Configure) error {
 	l.module = module
 	l.mu.Unlock()
 	if controlled, ok := before.(cpm.Controlled); ok {
-		return controlled.Shutdown(l.ctx)
+		ctx, cancel := context.WithTimeout(l.ctx, drainTimeout)
+		defer cancel()
+		return controlled.Shutdown(ctx)
 	}
 	return nil
 }
@@ -178,121 +228,71 @@ func (l *serverLink) status() (*cpmv1.LinkStatus, error) {
 		return nil, err
 	}
 	s, err := module.Status(l.ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing && s.State == cpm.Active {
+		s.State = cpm.ShuttingDown
+	}
 	return statusFrame(s), err
 }
 
-// finish ends the module and sends the second answer of a Shutdown.
+// finish ends the module and sends the second answer of a Shutdown. It leaves the core the time to read it.
 func (l *serverLink) finish(id uint64) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), drainTimeout)
 	defer cancel()
-	answer := &cpmv1.ControlAnswer{Drained: true}
+	answer := &cpmv1.ControlAnswer{}
 	if err := l.shutdown(ctx); err != nil {
-		e := fault.From(err)
-		answer.Fault, answer.Text = e.Kind.String(), e.Public
+		answer = refusal(err)
 	}
-	_ = l.control.send(&cpmv1.ControlFrame{Id: id, Kind: &cpmv1.ControlFrame_Answer{Answer: answer}})
+	answer.Drained = true
+	l.reply(id, answer)
+	linger := time.NewTimer(lingerTimeout)
+	defer linger.Stop()
+	select {
+	case <-l.ctx.Done():
+	case <-linger.C:
+	}
 	if ended := l.server.config.Ended; ended != nil {
 		ended()
 	}
 }
 
-// shutdown completes what is in flight, answers included, and ends the module.
+// shutdown lets no operation begin, completes what is in flight, answers included, and ends the module.
 func (l *serverLink) shutdown(ctx context.Context) error {
-	module, err := l.current()
-	if err != nil {
-		return nil //nolint:nilerr // nothing was configured, so there is nothing to end
+	l.mu.Lock()
+	l.closing = true
+	idle, module := l.none(), l.module
+	l.mu.Unlock()
+	select {
+	case <-idle:
+	case <-ctx.Done():
 	}
 	if controlled, ok := module.(cpm.Controlled); ok {
-		err = controlled.Shutdown(ctx)
+		return controlled.Shutdown(ctx)
 	}
-	l.working.Wait()
-	return err
+	return nil
 }
 
 // end cancels what is in flight and drops the keys: the link is gone.
 func (l *serverLink) end() {
-	l.mu.Lock()
-	for _, cancel := range l.open {
-		cancel()
-	}
-	l.mu.Unlock()
+	l.stop()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), drainTimeout)
 	defer cancel()
-	_ = l.shutdown(ctx)
-}
-
-// serveWork does operations, each in a goroutine, at most as many at once as the credit of the Hello.
-func (l *serverLink) serveWork(stream grpc.BidiStreamingServer[cpmv1.WorkFrame, cpmv1.WorkFrame]) error {
-	out := &sender[cpmv1.WorkFrame]{stream: stream}
-	slots := make(chan struct{}, l.server.config.Credit)
-	for {
-		f, err := stream.Recv()
-		if err != nil {
-			return err
-		}
-		switch kind := f.GetKind().(type) {
-		case *cpmv1.WorkFrame_Cancel:
-			l.cancel(f.GetId())
-		case *cpmv1.WorkFrame_Ask:
-			select {
-			case slots <- struct{}{}:
-			default:
-				return fault.New(fault.Busy, "the core sent more than the credit it was given")
-			}
-			l.begin(stream.Context(), out, f.GetId(), kind.Ask, func() { <-slots })
-		}
+	select {
+	case l.order <- struct{}{}:
+		l.ended = true
+		defer func() { <-l.order }()
+	case <-ctx.Done(): // a module that does not come back from its question
 	}
-}
-
-// begin starts one operation. An id that is not new ends up nowhere: answering it could be taken for another's answer.
-func (l *serverLink) begin(ctx context.Context, out *sender[cpmv1.WorkFrame], id uint64, a *cpmv1.Ask, done func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if id <= l.highest || a.GetEpoch() != l.epoch {
-		done()
-		return
+	if err := l.shutdown(ctx); err != nil {
+		l.server.config.Logger.LogAttrs(ctx, slog.LevelError, "the module of a link that is gone did not end", obs.Event("link.down"),
+			obs.Adapter(l.server.config.Name), obs.Err(err))
 	}
-	l.highest = id
-	cancel := func() {}
-	if ms := a.GetTimeoutMs(); ms > 0 {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(ms)*time.Millisecond)
-	} else {
-		ctx, cancel = context.WithCancel(ctx)
-	}
-	l.open[id] = cancel
-	l.working.Go(func() {
-		defer done()
-		answer := l.perform(ctx, a)
-		l.cancel(id)
-		_ = out.send(&cpmv1.WorkFrame{Id: id, Kind: &cpmv1.WorkFrame_Answer{Answer: answer}})
-	})
-}
-
-func (l *serverLink) cancel(id uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if cancel, ok := l.open[id]; ok {
-		cancel()
-		delete(l.open, id)
-	}
-}
-
-func (l *serverLink) perform(ctx context.Context, a *cpmv1.Ask) *cpmv1.Answer {
-	module, err := l.current()
-	if err != nil {
-		return answerOf(nil, err)
-	}
-	r, err := requestOf(a, l.server.config.Now())
-	if err != nil {
-		return answerOf(nil, err)
-	}
-	result, err := module.Do(ctx, r)
-	return answerOf(result, err)
 }
 
 // status is the gRPC status of a refusal: public text only.
 func status(err error) error {
-	if err == nil {
+	if err == nil || errors.Is(err, io.EOF) {
 		return nil
 	}
 	e := fault.From(err)
@@ -303,14 +303,6 @@ func statusFrame(s cpm.Status) *cpmv1.LinkStatus {
 	out := &cpmv1.LinkStatus{State: string(s.State)}
 	for o, n := range s.Counts {
 		out.Counts = append(out.Counts, &cpmv1.LinkCount{Operation: string(o), Success: n.Success, Failed: n.Failed, Invalid: n.Invalid})
-	}
-	return out
-}
-
-func statusOf(s *cpmv1.LinkStatus) cpm.Status {
-	out := cpm.Status{State: cpm.State(s.GetState()), Counts: map[cpm.Operation]cpm.Outcomes{}}
-	for _, c := range s.GetCounts() {
-		out.Counts[cpm.Operation(c.GetOperation())] = cpm.Outcomes{Success: c.GetSuccess(), Failed: c.GetFailed(), Invalid: c.GetInvalid()}
 	}
 	return out
 }

@@ -10,8 +10,9 @@ import (
 )
 
 func (a *app) adapterCommand() *cobra.Command {
-	return a.group("adapter", "Run adapters as processes of their own",
-		"An adapter on a link is named with launch external and its endpoints in the core's configuration.", a.adapterSSMCommand())
+	return a.group("adapter", "Run, list, stop and start adapters",
+		"An adapter on a link is named with launch external and its endpoints in the core's configuration (`cpm apply`).",
+		a.adapterSSMCommand(), a.adapterList(), a.adapterStart(), a.adapterStop(), a.adapterRefresh())
 }
 
 func (a *app) adapterSSMCommand() *cobra.Command {

@@ -108,7 +108,7 @@ func (a *app) fspAdd() *cobra.Command {
 			}
 			client := dial()
 			defer client.Close()
-			return a.changeFSP(ctx, client, out, core.Change{Action: "fsp.add", Target: args[0]}, d)
+			return a.change(ctx, client, out, core.Change{Action: "fsp.add", Target: args[0]}, d)
 		},
 	})
 	policy = addPolicyFlags(c)
@@ -142,7 +142,7 @@ func (a *app) fspSet() *cobra.Command {
 			if err := policy.lay(&d.Policy); err != nil {
 				return err
 			}
-			return a.changeFSP(ctx, client, out, core.Change{Action: "fsp.set", Target: args[0], ExpectRevision: status.Revision}, d)
+			return a.change(ctx, client, out, core.Change{Action: "fsp.set", Target: args[0], ExpectRevision: status.Revision}, d)
 		},
 	})
 	policy = addPolicyFlags(c)
@@ -168,7 +168,7 @@ func (a *app) fspMove(word, short, long string) *cobra.Command {
 			}
 			client := dial()
 			defer client.Close()
-			return a.changeFSP(ctx, client, out, core.Change{Action: "fsp." + word, Target: args[0]}, nil)
+			return a.change(ctx, client, out, core.Change{Action: "fsp." + word, Target: args[0]}, nil)
 		},
 	})
 	if word == "suspend" {
@@ -179,8 +179,8 @@ func (a *app) fspMove(word, short, long string) *cobra.Command {
 	return c
 }
 
-// changeFSP has the change made and shows its receipt.
-func (a *app) changeFSP(ctx context.Context, client *command.Client, out *output, change core.Change, document any) error {
+// change has the change made and shows its receipt.
+func (a *app) change(ctx context.Context, client *command.Client, out *output, change core.Change, document any) error {
 	if document != nil {
 		text, err := json.Marshal(document)
 		if err != nil {

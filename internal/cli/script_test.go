@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,8 @@ func TestMain(m *testing.M) {
 //	cpm ARGS [< FILE]    cpm in this process, which must succeed
 //	fails N cpm ARGS     the same, which must end with exit code N
 //	ready                waits until the CPM behind $CPM_SOCKET is Active
+//	until RE cpm ARGS    repeats cpm until its answer matches
+//	listening ADDRESS    waits until somebody accepts connections there
 //	certificates DIR     makes an authority, server and client certificates
 //	ports FILE           writes the file again with $PORT and the like replaced
 //	terminate            sends SIGTERM to the processes in the background
@@ -44,7 +47,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"), Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cpm": succeeds, "fails": fails, "ready": ready, "certificates": certificates, "ports": ports,
-			"terminate": terminate,
+			"terminate": terminate, "until": until, "listening": listening,
 		},
 	})
 }
@@ -70,16 +73,18 @@ func setup(e *testscript.Env) error {
 	e.Setenv("PORT", strconv.Itoa(base))
 	e.Setenv("GRPC_PORT", strconv.Itoa(base+1))
 	e.Setenv("PROBE_PORT", strconv.Itoa(base+30))
+	e.Setenv("ADAPTER_PORT", strconv.Itoa(base+10))
+	e.Setenv("ADAPTER_PORT_2", strconv.Itoa(base+11))
 	e.Setenv("CPM_ADDR", "http://127.0.0.1:"+strconv.Itoa(base))
 	e.Setenv("CPM_SOCKET", filepath.Join(e.WorkDir, "cpm-dev", "cpm.sock"))
 	return nil
 }
 
-// freePorts finds a base whose three ports nobody uses, below those that the system hands out to connections.
+// freePorts finds a base whose ports nobody uses, below those that the system hands out to connections.
 func freePorts() (int, error) {
 	for range 1000 {
 		base := 10_000 + rand.IntN(20_000)
-		if free(base) && free(base+1) && free(base+30) {
+		if free(base) && free(base+1) && free(base+10) && free(base+11) && free(base+30) {
 			return base, nil
 		}
 	}
@@ -148,6 +153,35 @@ func ready(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	}
 	ts.Fatalf("the CPM did not become Active: %s", last.String())
+}
+
+// until repeats a command whose answer follows what other processes do.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || args[1] != "cpm" {
+		ts.Fatalf("usage: until RE cpm ARGS")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	var last bytes.Buffer
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		last.Reset()
+		s := Streams{In: strings.NewReader(""), Out: &last, Err: &last, Env: environment(ts)}
+		Main(context.Background(), args[2:], s)
+		if want.Match(last.Bytes()) {
+			return
+		}
+	}
+	ts.Fatalf("the answer does not match %q: %s", args[0], last.String())
+}
+
+func listening(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if c, err := net.Dial("tcp", args[0]); err == nil {
+			_ = c.Close()
+			return
+		}
+	}
+	ts.Fatalf("nobody listens on %s", args[0])
 }
 
 func certificates(ts *testscript.TestScript, _ bool, args []string) {

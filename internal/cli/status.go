@@ -63,7 +63,7 @@ func statusAnswer(s command.Status, now time.Time) answer {
 	for _, x := range s.Counts {
 		counts.rows = append(counts.rows, []string{x.Operation, x.FSP, x.Adapter, fmt.Sprint(x.Success), fmt.Sprint(x.Failed)})
 	}
-	v.tables = []table{head, adapters, counts}
+	v.tables = []table{head, adapters, endpointTable(s.Adapters), counts}
 	return v
 }
 

@@ -48,6 +48,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return ask[Status](ctx, c, "/v1/status", nil)
 }
 
+// Adapters lists the adapters and their endpoints.
+func (c *Client) Adapters(ctx context.Context) (Adapters, error) {
+	return ask[Adapters](ctx, c, "/v1/adapters", nil)
+}
+
 // FSPs lists the participants.
 func (c *Client) FSPs(ctx context.Context) (FSPs, error) { return ask[FSPs](ctx, c, "/v1/fsps", nil) }
 
@@ -91,6 +96,20 @@ func (c *Client) Apply(ctx context.Context, change core.Change) (Receipt, error)
 		return Receipt{}, err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://cpm/v1/changes", bytes.NewReader(body))
+	if err != nil {
+		return Receipt{}, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	return do[Receipt](c, r)
+}
+
+// Refresh has the CPM read configuration and keys from its database again. What is RefreshConfig or RefreshKeys.
+func (c *Client) Refresh(ctx context.Context, what string) (Receipt, error) {
+	body, err := json.Marshal(map[string]string{"what": what})
+	if err != nil {
+		return Receipt{}, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://cpm/v1/refresh", bytes.NewReader(body))
 	if err != nil {
 		return Receipt{}, err
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mojaloop/cpm/internal/command"
 	"github.com/mojaloop/cpm/internal/core"
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -93,7 +95,18 @@ func views(t *testing.T, c *command.Client) {
 	if trial, err := c.Try(ctx, "payeefsp", cpm.JWSSign); err != nil || trial.Verdict != fault.State.String() {
 		t.Errorf("trial of a suspended FSP %+v: %v", trial, err)
 	}
+	adapters, err := c.Adapters(ctx)
+	want := []core.AdapterView{{
+		Name: "ssm1", Kind: "ssm", Launch: "inproc", Status: "Active", State: cpm.Active, Enabled: true,
+		Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify}, Endpoints: []core.EndpointView{{Up: true}},
+	}}
+	if diff := cmp.Diff(want, adapters.Adapters); diff != "" || err != nil {
+		t.Errorf("adapters: %v\n%s", err, diff)
+	}
 	status, err := c.Status(ctx)
+	if receipt, failed := c.Refresh(ctx, command.RefreshKeys); failed != nil || receipt.Revision != status.Revision {
+		t.Errorf("refresh: %+v %v, want revision %d", receipt, failed, status.Revision)
+	}
 	if err != nil || status.State != cpm.Active || status.Version != "test" || status.RiskAcceptance == nil || status.Listen.MojaloopHTTP == "" {
 		t.Errorf("status %+v: %v", status, err)
 	}

@@ -21,15 +21,9 @@ const (
 // decodeChange reads a change from its body. It keeps nothing of body: the caller clears it. The decoder works on the
 // bytes as they are, so that the secret is copied once, into the place that destroys it.
 func decodeChange(body []byte) (core.Change, error) {
-	doc, err := canon.Parse(body)
+	doc, err := object(body)
 	if err != nil {
-		return core.Change{}, fault.New(fault.Invalid, "a change is one JSON object").Because(err)
-	}
-	if err := doc.Ambiguous(); err != nil {
-		return core.Change{}, fault.New(fault.Invalid, "the change can be read in two ways").Because(err)
-	}
-	if !doc.IsObject() {
-		return core.Change{}, fault.New(fault.Invalid, "a change is one JSON object")
+		return core.Change{}, err
 	}
 	var change core.Change
 	for name, value := range doc.Members() {
@@ -43,6 +37,21 @@ func decodeChange(body []byte) (core.Change, error) {
 		return core.Change{}, err
 	}
 	return change, nil
+}
+
+// object reads a body that is one JSON object with one meaning.
+func object(body []byte) (*canon.Document, error) {
+	doc, err := canon.Parse(body)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the body is one JSON object").Because(err)
+	}
+	if err := doc.Ambiguous(); err != nil {
+		return nil, fault.New(fault.Invalid, "the body can be read in two ways").Because(err)
+	}
+	if !doc.IsObject() {
+		return nil, fault.New(fault.Invalid, "the body is one JSON object")
+	}
+	return doc, nil
 }
 
 func checkChange(change core.Change, size int) error {

@@ -2,14 +2,16 @@
 // root. It decodes, names the caller by the socket's peer credentials and hands every change to the core as a value.
 //
 //	POST /v1/changes      {"action","target","document":{…},"secret":"<base64>","expectRevision","requestId"} → {"revision","detail"}
+//	POST /v1/refresh      {"what":"config"|"keys","requestId"} → {"revision"}
 //	GET  /v1/status       state, adapters and counters
+//	GET  /v1/adapters     adapters and their endpoints
 //	GET  /v1/fsps         participants
 //	GET  /v1/keys         ?fsp=&name=&history=true
 //	GET  /v1/routes       rules
 //	GET  /v1/grants       grants
 //	GET  /v1/route-trial  ?fsp=&operation=
 //
-// Only action is mandatory in a change. A decline has the body of every other door and, beside it, "message": the whole
+// Only action is mandatory in a change, and what in a refresh. A decline has the body of every other door and, beside it, "message": the whole
 // public text, which errorDescription cuts at 128 characters.
 package command
 
@@ -28,7 +30,9 @@ import (
 // Core is what the door needs of the core.
 type Core interface {
 	Apply(ctx context.Context, p cpm.Principal, change core.Change) (core.Receipt, error)
+	Refresh(ctx context.Context, p cpm.Principal) (core.Receipt, error)
 	Status() core.StatusView
+	Adapters() []core.AdapterView
 	FSPs() []core.FSPView
 	Keys(f cpm.FSP, name string, history bool) []core.KeyView
 	Routes() []core.RouteView

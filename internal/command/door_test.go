@@ -102,7 +102,7 @@ func TestSecretIsNeverLogged(t *testing.T) {
 		t.Fatal("no error")
 	}
 	body := `{"action":"key.add","secret":"` + base64.StdEncoding.EncodeToString([]byte(pemText)) + `","x":1}`
-	if answer := raw(t, d, posting(body)); answer.status != http.StatusBadRequest {
+	if answer := raw(t, d, posting("changes", body)); answer.status != http.StatusBadRequest {
 		t.Errorf("status %d", answer.status)
 	}
 	for _, clear := range []string{"MC4CAQAwBQ", base64.StdEncoding.EncodeToString([]byte(pemText))[:20]} {
@@ -112,9 +112,9 @@ func TestSecretIsNeverLogged(t *testing.T) {
 	}
 }
 
-// posting is the request of a change with this body.
-func posting(body string) string {
-	return fmt.Sprintf("POST /v1/changes HTTP/1.1\r\nHost: cpm\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+// posting is a request with this body.
+func posting(path, body string) string {
+	return fmt.Sprintf("POST /v1/%s HTTP/1.1\r\nHost: cpm\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
 }
 
 // received is an answer as it came.
@@ -148,9 +148,13 @@ func TestBadRequestsGetOneAnswerEachAndNothingIsEchoed(t *testing.T) {
 	d := serve(t, fake{apply: func(context.Context, cpm.Principal, core.Change) (core.Receipt, error) {
 		t.Error("a bad request reached the core")
 		return core.Receipt{}, nil
+	}, refresh: func(context.Context, cpm.Principal) (core.Receipt, error) {
+		t.Error("a bad request reached the core")
+		return core.Receipt{}, nil
 	}}, Options{})
 	const mark = "ECHO"
-	change := posting
+	change := func(body string) string { return posting("changes", body) }
+	refresh := func(body string) string { return posting("refresh", body) }
 	get := func(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: cpm\r\n\r\n" }
 	for name, c := range map[string]struct {
 		text string
@@ -186,6 +190,16 @@ func TestBadRequestsGetOneAnswerEachAndNothingIsEchoed(t *testing.T) {
 		"request id too long":       {change(`{"action":"a","requestId":"` + strings.Repeat("x", 65) + `"}`), fault.Invalid},
 		"too deep":                  {change(`{"action":"a","document":{"x":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}}`), fault.Invalid},
 		"small action, long body":   {change(`{"action":"fsp.add","document":{"x":"` + strings.Repeat("y", 1<<20) + `"}}`), fault.TooLarge},
+		"refresh of what it is not": {refresh(`{"what":"` + mark + `"}`), fault.Invalid},
+		"refresh of nothing":        {refresh(`{"requestId":"` + mark + `"}`), fault.Missing},
+		"refresh of a number":       {refresh(`{"what":1}`), fault.Invalid},
+		"refresh with more":         {refresh(`{"what":"keys","` + mark + `":1}`), fault.Invalid},
+		"refresh twice":             {refresh(`{"what":"keys","what":"config"}`), fault.Invalid},
+		"refresh with a bad id":     {refresh(`{"what":"keys","requestId":"` + mark + ` 1"}`), fault.Invalid},
+		"refresh is not JSON":       {refresh(mark), fault.Invalid},
+		"refresh with a long body":  {refresh(`{"what":"` + strings.Repeat(" ", 4<<10) + `"}`), fault.TooLarge},
+		"refresh by another method": {get("/v1/refresh"), fault.NotFound},
+		"adapters with a parameter": {get("/v1/adapters?x=" + mark), fault.Invalid},
 		"over the largest":          {"POST /v1/changes HTTP/1.1\r\nHost: cpm\r\nContent-Length: 8388609\r\n\r\n", fault.TooLarge},
 		"no length":                 {"POST /v1/changes HTTP/1.1\r\nHost: cpm\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", fault.Invalid},
 	} {
@@ -202,6 +216,46 @@ func TestBadRequestsGetOneAnswerEachAndNothingIsEchoed(t *testing.T) {
 				t.Errorf("request ids differ: %s", answer.body)
 			}
 		})
+	}
+}
+
+func TestRefreshReachesTheCoreWithItsCallerAndItsID(t *testing.T) {
+	t.Parallel()
+	var who cpm.Principal
+	d := serve(t, fake{refresh: func(_ context.Context, p cpm.Principal) (core.Receipt, error) {
+		who = p
+		return core.Receipt{Revision: 9}, nil
+	}}, Options{})
+	for _, what := range []string{RefreshConfig, RefreshKeys} {
+		who = cpm.Principal{}
+		receipt, err := d.client(t).Refresh(t.Context(), what)
+		if err != nil || receipt.Revision != 9 {
+			t.Errorf("%s: %+v %v", what, receipt, err)
+		}
+		if who.Kind != cpm.PrincipalSocket || who.Name != "uid:"+strconv.Itoa(os.Getuid()) {
+			t.Errorf("%s by %v", what, who)
+		}
+		if !strings.Contains(d.log.String(), `"what":"`+what+`"`) {
+			t.Errorf("the log does not say what: %s", d.log.String())
+		}
+	}
+	answer := raw(t, d, posting("refresh", `{"what":"keys","requestId":"r-7"}`))
+	if answer.status != http.StatusOK || answer.header.Get("X-Request-Id") != "r-7" || string(answer.body) != `{"revision":9}`+"\n" {
+		t.Errorf("%d %s %s", answer.status, answer.header, answer.body)
+	}
+	if _, err := d.client(t).Refresh(t.Context(), "world"); !errors.Is(err, fault.Invalid) {
+		t.Errorf("what is not known: %v", err)
+	}
+}
+
+func TestRefreshThatFailsSaysWhy(t *testing.T) {
+	t.Parallel()
+	d := serve(t, fake{refresh: func(context.Context, cpm.Principal) (core.Receipt, error) {
+		return core.Receipt{}, fault.New(fault.Unavailable, "the database does not answer")
+	}}, Options{})
+	_, err := d.client(t).Refresh(t.Context(), RefreshConfig)
+	if !errors.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "the database does not answer") {
+		t.Errorf("got %v", err)
 	}
 }
 

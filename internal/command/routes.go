@@ -23,7 +23,9 @@ type route struct {
 func (d *Door) routes() []route {
 	return []route{
 		{"POST /v1/changes", d.change},
+		{"POST /v1/refresh", d.refresh},
 		{"GET /v1/status", d.status},
+		{"GET /v1/adapters", d.adapters},
 		{"GET /v1/fsps", d.fsps},
 		{"GET /v1/keys", d.keys},
 		{"GET /v1/routes", d.rules},
@@ -38,6 +40,11 @@ func (d *Door) routes() []route {
 func (d *Door) status(c *call) (any, error) {
 	_, err := query(c)
 	return statusView(d.core.Status(), d.about), err
+}
+
+func (d *Door) adapters(c *call) (any, error) {
+	_, err := query(c)
+	return Adapters{d.core.Adapters()}, err
 }
 
 func (d *Door) fsps(c *call) (any, error) {
@@ -91,7 +98,7 @@ func query(c *call, names ...string) (map[string]string, error) {
 
 // change reads a change and has the core make it. A caller that goes away does not stop a change that has begun.
 func (d *Door) change(c *call) (any, error) {
-	body, err := readBody(c.Request)
+	body, err := readBody(c.Request, maxDocument)
 	defer clear(body)
 	if err != nil {
 		return nil, err
@@ -121,12 +128,12 @@ const (
 
 // readBody reads the body into one buffer of the announced size, so that a secret in it has no second copy here that
 // could not be cleared.
-func readBody(r *http.Request) ([]byte, error) {
+func readBody(r *http.Request, limit int64) ([]byte, error) {
 	switch n := r.ContentLength; {
 	case n < 0:
-		return nil, fault.New(fault.Invalid, "a change is sent with Content-Length")
-	case n > maxDocument:
-		return nil, fault.New(fault.TooLarge, "a change has at most %d bytes", maxDocument)
+		return nil, fault.New(fault.Invalid, "the body is sent with Content-Length")
+	case n > limit:
+		return nil, fault.New(fault.TooLarge, "the body has at most %d bytes", limit)
 	}
 	body := make([]byte, r.ContentLength)
 	if _, err := io.ReadFull(r.Body, body); err != nil {

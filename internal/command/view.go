@@ -56,6 +56,11 @@ func statusView(s core.StatusView, a About) Status {
 	return Status{s, counts, a}
 }
 
+// Adapters is the answer of /v1/adapters.
+type Adapters struct {
+	Adapters []core.AdapterView `json:"adapters"`
+}
+
 // FSPs is the answer of /v1/fsps.
 type FSPs struct {
 	FSPs []core.FSPView `json:"fsps"`
@@ -83,7 +88,7 @@ type Grant struct {
 	Operation string `json:"operation"`
 }
 
-// Receipt is the answer of /v1/changes.
+// Receipt is the answer of /v1/changes and, without detail, of /v1/refresh.
 type Receipt struct {
 	// Revision is that of the configuration after the change.
 	Revision int64 `json:"revision"`

@@ -32,10 +32,13 @@ type Config struct {
 
 // Database says where the configuration and the sealed keys are kept.
 type Database struct {
-	// Kind of database. This version has sqlite; postgres and mysql are reserved words for later versions.
+	// Kind of database: sqlite is a file for one CPM; postgres (PostgreSQL 15 or newer) and mysql (MariaDB 10.11 or newer)
+	// are servers that several CPMs may share.
 	Driver string `yaml:"driver" env:"CPM_DATABASE_DRIVER"`
-	// Where the database is: with sqlite the path of its file. It may hold a password and is never shown.
-	DSN Secret `yaml:"dsn" env:"CPM_DATABASE_DSN" default:"<dataDir>/cpm.db"`
+	// Where the database is: with sqlite the path of its file; with postgres
+	// postgres://user:password@host/database?sslmode=verify-full, or the same as words host=... user=... dbname=...; with mysql
+	// user:password@tcp(host:3306)/database?tls=true. It may hold a password and is never shown.
+	DSN Secret `yaml:"dsn" env:"CPM_DATABASE_DSN" default:"<dataDir>/cpm.db with sqlite"`
 }
 
 // RootKey says where the key is that protects all keys at rest.

@@ -180,7 +180,7 @@ metrics: {fspLabel: maybe}
 drainTimeout:
 riskAcceptance: {by: Jane}
 `)
-	_, err := Load(file, []string{"CPM_LISEN_PROBES=x", "CPM_WORKERS_LIGHT=none", "CPM_DATABASE_DRIVER=postgres", "CPM_DATABASE_DSN=a", "CPM_DATABASE_DSN_FILE=b"})
+	_, err := Load(file, []string{"CPM_LISEN_PROBES=x", "CPM_WORKERS_LIGHT=none", "CPM_DATABASE_DRIVER=oracle", "CPM_DATABASE_DSN=a", "CPM_DATABASE_DSN_FILE=b"})
 	want := []string{
 		"databse: unknown key (line 2): remove it, or write one of dataDir, database, rootKey, listen, tls, log, metrics, limits, workers, drainTimeout, riskAcceptance",
 		"listen.port: unknown key (line 7): remove it, or write one of mojaloopHTTP, mojaloopGRPC, probes, socket",
@@ -195,7 +195,7 @@ riskAcceptance: {by: Jane}
 		"workers.light: not a number (CPM_WORKERS_LIGHT): write a whole number",
 		"CPM_LISEN_PROBES: unknown variable: unset it, or take the name from `cpm config explain`",
 		"dataDir: no path (line 1): write the path of a file or directory",
-		"database.driver: postgres is not in this version (CPM_DATABASE_DRIVER): write sqlite",
+		"database.driver: unknown driver (CPM_DATABASE_DRIVER): write sqlite, postgres or mysql",
 		"listen.mojaloopHTTP: not an address (line 4): write host:port, or :port for every interface",
 		"listen.probes: the same port as listen.mojaloopGRPC (line 6): write another port",
 		"tls.cert: missing, the Mojaloop ports need mutual TLS: write the path of the certificate chain (PEM)",
@@ -241,8 +241,12 @@ func TestStrictReading(t *testing.T) {
 		"a text in base 64":          {"dataDir: !!binary aGk=\n", "dataDir: not a text (line 1): "},
 		"a path with a line break":   {"rootKey: {file: \"a\\nb\"}\n", "rootKey.file: holds a control character (line 1): "},
 		"an address for sqlite":      {"database: {dsn: 'postgres://u:hunter2@h/d'}\n", "database.dsn: an address, and driver is sqlite (line 1): "},
-		"an unknown driver":          {"database: {driver: oracle}\n", "database.driver: unknown driver (line 1): write sqlite"},
-		"a driver of a later time":   {"database: {driver: mysql}\n", "database.driver: mysql is not in this version (line 1): write sqlite"},
+		"an unknown driver":          {"database: {driver: oracle}\n", "database.driver: unknown driver (line 1): write sqlite, postgres or mysql"},
+		"a server without address":   {"database: {driver: mysql}\n", "database.dsn: missing, driver is mysql: write user:password@tcp(host:3306)/database?tls=true"},
+		"a URL for mysql":            {"database: {driver: mysql, dsn: 'mysql://u:hunter2@h/d'}\n", "database.dsn: not an address of this driver (line 1): write user:"},
+		"no database for mysql":      {"database: {driver: mysql, dsn: 'u:hunter2@tcp(h)'}\n", "database.dsn: not an address of this driver (line 1): write user:"},
+		"a path for postgres":        {"database: {driver: postgres, dsn: /var/lib/cpm.db}\n", "database.dsn: not an address of this driver (line 1): write postgres://"},
+		"an address in two lines":    {"database: {driver: postgres, dsn: \"host=a\\nuser=b\"}\n", "database.dsn: holds a control character (line 1): write postgres://"},
 		"a port by name":             {"listen: {probes: 'localhost:http'}\n", "listen.probes: not a port (line 1): "},
 		"a port out of range":        {"listen: {probes: ':65536'}\n", "listen.probes: not a port (line 1): "},
 		"a host that is none":        {"listen: {probes: 'a b:1'}\n", "listen.probes: not an address (line 1): "},

@@ -71,10 +71,27 @@ func (v *validator) database(d Database) {
 			return
 		}
 		v.path("database.dsn", d.DSN.Reveal())
-	case "postgres", "mysql":
-		v.add("database.driver", d.Driver+" is not in this version", "write sqlite")
+	case "postgres":
+		v.server(d, "write postgres://user:password@host/database?sslmode=verify-full")
+	case "mysql":
+		v.server(d, "write user:password@tcp(host:3306)/database?tls=true")
 	default:
-		v.add("database.driver", "unknown driver", "write sqlite")
+		v.add("database.driver", "unknown driver", "write sqlite, postgres or mysql")
+	}
+}
+
+// server checks the address of a database server. The rest of it is read when the database is opened.
+func (v *validator) server(d Database, write string) {
+	dsn := d.DSN.Reveal()
+	_, url, isURL := strings.Cut(dsn, "://")
+	switch {
+	case dsn == "":
+		v.add("database.dsn", "missing, driver is "+d.Driver, write)
+	case strings.ContainsFunc(dsn, unicode.IsControl):
+		v.add("database.dsn", "holds a control character", write)
+	case d.Driver == "mysql" && (isURL && !strings.Contains(dsn[:len(dsn)-len(url)], "@") || !strings.Contains(dsn, "/")),
+		d.Driver == "postgres" && !isURL && !strings.Contains(dsn, "="):
+		v.add("database.dsn", "not an address of this driver", write)
 	}
 }
 

@@ -57,8 +57,9 @@ func (a *adapter) enter() bool {
 
 func (a *adapter) leave() { a.busy.Done() }
 
-// retire lets no further request in, completes those that are, and ends the module.
-func (a *adapter) retire(ctx context.Context, log *slog.Logger) {
+// retire lets no further request in, completes those that are, and ends the endpoints; unless the adapter is to end too,
+// those on a link are only let go.
+func (a *adapter) retire(ctx context.Context, log *slog.Logger, end bool) {
 	a.gate.Lock()
 	a.retired = true
 	a.gate.Unlock()
@@ -66,7 +67,11 @@ func (a *adapter) retire(ctx context.Context, log *slog.Logger) {
 		log.LogAttrs(ctx, slog.LevelWarn, "the adapter ends with requests in flight", obs.Event("adapter.retire-late"),
 			obs.Adapter(a.config.Name), obs.Err(err))
 	}
-	a.shutdown(ctx, log)
+	if end {
+		a.shutdown(ctx, log)
+		return
+	}
+	a.finish(ctx, log, (*endpoint).release)
 }
 
 // choose takes the least busy endpoint that is up, other than the ones tried already.
@@ -91,9 +96,13 @@ func (a *adapter) drop(ctx context.Context, ids []cpm.KeyID) error {
 
 // shutdown ends every endpoint in an orderly way.
 func (a *adapter) shutdown(ctx context.Context, log *slog.Logger) {
+	a.finish(ctx, log, (*endpoint).shutdown)
+}
+
+func (a *adapter) finish(ctx context.Context, log *slog.Logger, end func(*endpoint, context.Context) error) {
 	a.become(cpm.ShuttingDown)
 	for _, e := range a.endpoints {
-		if err := e.shutdown(ctx); err != nil {
+		if err := end(e, ctx); err != nil {
 			log.LogAttrs(ctx, slog.LevelWarn, "the adapter did not end in time", obs.Event("adapter.shutdown-late"),
 				obs.Adapter(a.config.Name), obs.Err(err))
 		}

@@ -194,6 +194,7 @@ func (c *Core) at(ctx context.Context, t *trip) (*cpm.Result, error) {
 	}
 	return result, err
 }
+
 func (c *Core) attempt(ctx context.Context, t *trip) (*cpm.Result, error) {
 	if err := t.endpoint.hold(ctx, c.manager, t.versions); err != nil {
 		return nil, err

@@ -3,7 +3,10 @@ package core_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mojaloop/cpm/internal/core"
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -79,5 +82,54 @@ func TestARefreshThatFailsChangesNothing(t *testing.T) {
 	}
 	if _, err := r.sign(); err != nil {
 		t.Errorf("the keys are gone: %v", err)
+	}
+}
+
+// switched is a module that is on a link which a test takes down and up.
+type switched struct {
+	cpm.Module
+
+	up atomic.Bool
+}
+
+func (s *switched) Up() bool { return s.up.Load() }
+
+func TestAdaptersShowTheirEndpoints(t *testing.T) {
+	t.Parallel()
+	one, two := &switched{}, &switched{}
+	one.up.Store(true)
+	opened := []cpm.Module{one, two}
+	r := newRig(t)
+	r.must(r.Load(t.Context()))
+	r.open["far"] = func() (cpm.Module, error) {
+		m := opened[0]
+		opened = opened[1:]
+		return m, nil
+	}
+	d := document()
+	d.Adapters = append(d.Adapters, core.AdapterEntry{
+		Name: "far", Kind: "ssm", Launch: "external", Identity: "far.example", Endpoints: []string{"a.example:1", "b.example:2"},
+	})
+	r.apply(d)
+	want := core.AdapterView{
+		Name: "far", Kind: "ssm", Launch: "external", Identity: "far.example", Status: "Active", State: cpm.Active, Enabled: true,
+		Endpoints: []core.EndpointView{{Address: "a.example:1", Up: true}, {Address: "b.example:2"}},
+	}
+	same := func(when string) {
+		t.Helper()
+		if diff := cmp.Diff(want, r.Adapters()[0]); diff != "" {
+			t.Errorf("%s: %s", when, diff)
+		}
+	}
+	same("with one up")
+	one.up.Store(false)
+	want.Endpoints[0].Up, want.Status, want.State = false, "Stopped", cpm.Inactive
+	same("with none up")
+	r.mustChange("adapter.stop", "far", nil)
+	one.up.Store(true)
+	want.Stopped, want.State = true, cpm.Stopped
+	same("stopped")
+	if got := r.Adapters()[1]; got.Name != "ssm1" || got.Launch != "inproc" || len(got.Endpoints) != 1 || !got.Endpoints[0].Up {
+		t.Errorf("the adapter in process: %+v", got)
 	}
 }

@@ -30,37 +30,78 @@ type StatusView struct {
 
 // AdapterView is one adapter; Status is the specification's word beside the state.
 type AdapterView struct {
-	Name       string          `json:"name"`
-	Kind       string          `json:"kind"`
-	Status     string          `json:"status"`
-	State      cpm.State       `json:"state"`
-	Enabled    bool            `json:"enabled"`
+	Name   string `json:"name"`
+	Kind   string `json:"kind"`
+	Launch string `json:"launch"`
+	// Identity is the certificate name of an adapter on a link.
+	Identity string    `json:"identity,omitempty"`
+	Status   string    `json:"status"`
+	State    cpm.State `json:"state"`
+	Enabled  bool      `json:"enabled"`
+	// Stopped is an operator's stop; it holds until an operator's start.
+	Stopped    bool            `json:"stopped"`
 	Operations []cpm.Operation `json:"operations"`
+	Endpoints  []EndpointView  `json:"endpoints"`
+}
+
+// EndpointView is one of an adapter's equal endpoints. That of an adapter in process has no address.
+type EndpointView struct {
+	Address string `json:"address,omitempty"`
+	// Up says whether requests can reach it now.
+	Up bool `json:"up"`
+	// InFlight is how many requests it has from this CPM.
+	InFlight int64 `json:"inFlight"`
 }
 
 // Status tells the state of the CPM and its adapters and the counters since start.
 func (c *Core) Status() StatusView {
 	s := c.snapshot.Load()
-	v := StatusView{
+	return StatusView{
 		Name: s.Settings.CommonName, State: c.State(), Since: c.started.UTC(), Revision: s.Revision, FSPs: len(s.FSPs),
-		Keys: s.Keys.Len(), Counts: c.Counts(), Late: c.Late(),
+		Keys: s.Keys.Len(), Adapters: s.adapterViews(), Counts: c.Counts(), Late: c.Late(),
 	}
+}
+
+// Adapters lists the adapters by name.
+func (c *Core) Adapters() []AdapterView { return c.snapshot.Load().adapterViews() }
+
+func (s *Snapshot) adapterViews() []AdapterView {
+	views := []AdapterView{}
 	for _, a := range s.Routes.Adapters() {
-		v.Adapters = append(v.Adapters, s.adapterView(a))
+		views = append(views, s.adapterView(a))
 	}
-	slices.SortFunc(v.Adapters, func(a, b AdapterView) int { return cmp.Compare(a.Name, b.Name) })
-	return v
+	slices.SortFunc(views, func(a, b AdapterView) int { return cmp.Compare(a.Name, b.Name) })
+	return views
 }
 
 func (s *Snapshot) adapterView(a *route.Adapter) AdapterView {
-	v := AdapterView{Name: a.Name, Kind: a.Kind, Status: "Stopped", State: cpm.Stopped, Enabled: a.Enabled, Operations: a.Operations}
-	if running, ok := s.adapters[a.Name]; ok {
+	v := AdapterView{
+		Name: a.Name, Kind: a.Kind, Launch: a.Launch, Identity: a.Identity, Status: "Stopped", State: cpm.Stopped,
+		Enabled: a.Enabled, Stopped: a.Stopped, Operations: a.Operations,
+	}
+	running := s.adapters[a.Name]
+	if running != nil {
 		v.State = running.State()
 	}
 	if v.State == cpm.Active {
 		v.Status = "Active"
 	}
+	v.Endpoints = endpointViews(a, running)
 	return v
+}
+
+// endpointViews lists the endpoints in the order of the configuration; running is nil for an adapter that does not.
+func endpointViews(a *route.Adapter, running *adapter) []EndpointView {
+	views := []EndpointView{}
+	for i, address := range a.Places() {
+		v := EndpointView{Address: address}
+		if running != nil {
+			e := running.endpoints[i]
+			v.Up, v.InFlight = e.up(), e.busy.Load()
+		}
+		views = append(views, v)
+	}
+	return views
 }
 
 // Revision is the configuration's revision that requests are judged by.

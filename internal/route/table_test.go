@@ -93,3 +93,46 @@ func TestEveryProblemIsNamed(t *testing.T) {
 		t.Errorf("two problems, got %v", err)
 	}
 }
+
+func TestLaunchSaysWhatAnAdapterNeeds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		launch, identity string
+		endpoints        []string
+		want             string // "" is accepted
+	}{
+		"in process":                   {launch: LaunchInProcess},
+		"in process with an endpoint":  {launch: LaunchInProcess, endpoints: []string{"a:1"}, want: "no endpoints and no identity"},
+		"in process with an identity":  {launch: LaunchInProcess, identity: "a.example", want: "no endpoints and no identity"},
+		"external":                     {launch: LaunchExternal, identity: "a.example", endpoints: []string{"a.example:7810"}},
+		"external at several":          {launch: LaunchExternal, identity: "a.example", endpoints: []string{"10.0.0.1:7810", "[::1]:7811", "b:1"}},
+		"external without endpoints":   {launch: LaunchExternal, identity: "a.example", want: "needs endpoints"},
+		"external without an identity": {launch: LaunchExternal, endpoints: []string{"a:1"}, want: "needs endpoints"},
+		"external with a bad identity": {launch: LaunchExternal, identity: "a b", endpoints: []string{"a:1"}, want: "needs endpoints"},
+		"endpoint without a port":      {launch: LaunchExternal, identity: "a", endpoints: []string{"a:1", "b"}, want: "host:port"},
+		"endpoint without a host":      {launch: LaunchExternal, identity: "a", endpoints: []string{":7810"}, want: "host:port"},
+		"endpoint with port 0":         {launch: LaunchExternal, identity: "a", endpoints: []string{"a:0"}, want: "host:port"},
+		"managed":                      {launch: LaunchManaged, want: `launch "managed"`},
+		"no launch":                    {want: `launch ""`},
+		"a path":                       {launch: "/bin/sh", want: `launch "/bin/sh"`},
+	} {
+		a := software("a")
+		a.Launch, a.Identity, a.Endpoints = c.launch, c.identity, c.endpoints
+		_, err := New(nil, []Adapter{a})
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestPlacesAreTheEndpointsToOpen(t *testing.T) {
+	t.Parallel()
+	a := software("a")
+	if got := a.Places(); len(got) != 1 || got[0] != "" {
+		t.Errorf("in process: %q", got)
+	}
+	a.Launch, a.Endpoints = LaunchExternal, []string{"a:1", "b:2"}
+	if got := a.Places(); len(got) != 2 || got[1] != "b:2" {
+		t.Errorf("external: %q", got)
+	}
+}

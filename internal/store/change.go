@@ -30,7 +30,8 @@ type Commit struct {
 const (
 	// maxAttempts bounds how often a transaction is tried that the database could not put in order with others.
 	maxAttempts = 10
-	// settleTime bounds the search for what became of a commit; it runs even if the caller has given up.
+	// settleTime bounds the search for what became of a commit; it runs even if the caller has given up. A server that
+	// only restarts is often back by then.
 	settleTime = 5 * time.Second
 )
 
@@ -65,7 +66,7 @@ func (s *Store) Change(ctx context.Context, e Entry, f func(*Tx) error) (Commit,
 }
 
 func (s *Store) attempt(ctx context.Context, mac MAC, e Entry, f func(*Tx) error) (Commit, error) {
-	inner, err := s.db.BeginTx(ctx, nil)
+	inner, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: s.dialect.writing})
 	if err != nil {
 		return Commit{}, err
 	}
@@ -93,9 +94,9 @@ func (s *Store) commit(ctx context.Context, tx *Tx) error {
 	if err == nil || errors.Is(err, sql.ErrTxDone) || s.dialect.judge(err) == transient {
 		return err // ErrTxDone: the context ended and it was rolled back before
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.settleTime)
 	defer cancel()
-	stored, unsettled := s.stored(ctx, tx)
+	stored, unsettled := s.settle(ctx, tx)
 	switch {
 	case unsettled != nil:
 		return fault.New(fault.OutcomeUnknown, "the database did not say whether the change is stored; look before you try again").
@@ -107,11 +108,21 @@ func (s *Store) commit(ctx context.Context, tx *Tx) error {
 	}
 }
 
+// settle asks until there is an answer, or no more time.
+func (s *Store) settle(ctx context.Context, tx *Tx) (stored bool, err error) {
+	for attempt := 1; ; attempt++ {
+		stored, err = s.stored(ctx, tx)
+		if err == nil || pause(ctx, attempt) != nil {
+			return stored, err
+		}
+	}
+}
+
 // stored says whether a transaction whose commit failed is there after all: whether its first row of the table changes
 // is, by its mac, which covers revision, request id and all else. It takes the lock on the revision first, which waits
 // for a commit that is still on its way.
 func (s *Store) stored(ctx context.Context, tx *Tx) (bool, error) {
-	probe, err := s.db.BeginTx(ctx, nil)
+	probe, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: s.dialect.writing})
 	if err != nil {
 		return false, err
 	}

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"database/sql"
 	"database/sql/driver"
+	"strconv"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -17,6 +20,11 @@ type dialect struct {
 	types []string
 	// judge says what an error of the driver means.
 	judge func(error) verdict
+	// writing is the isolation of transactions that write. They need little of it, as they take the revision first.
+	writing sql.IsolationLevel
+	// lock is a query that waits for the one lock of a database, which its session then holds until it ends: 1 is taken,
+	// anything else is not yet. Empty if the engine has none.
+	lock string
 }
 
 type verdict int
@@ -25,6 +33,7 @@ const (
 	broken        verdict = iota // nothing to be done here
 	transient                    // nothing was written; the whole transaction may be tried again
 	contradiction                // a constraint of the schema was violated
+	unfit                        // a value is not one that the column can hold
 )
 
 // engine is a dialect with its driver.
@@ -34,13 +43,22 @@ type engine struct {
 	connect     func(dsn string) (driver.Connector, error)
 	migrations  goose.Dialect
 	connections int
+	// lifetime bounds how long a connection is used; 0 is without end.
+	lifetime time.Duration
 }
+
+// dollar is the placeholder of PostgreSQL.
+func dollar(n int) string { return "$" + strconv.Itoa(n) }
 
 func engineNamed(name string) (engine, error) {
 	switch name {
 	case "sqlite":
 		return sqliteEngine(), nil
+	case "postgres":
+		return postgresEngine(), nil
+	case "mysql":
+		return mariaEngine(), nil
 	default:
-		return engine{}, fault.New(fault.Invalid, `the database driver must be "sqlite"`)
+		return engine{}, fault.New(fault.Invalid, `the database driver must be "sqlite", "postgres" or "mysql"`)
 	}
 }

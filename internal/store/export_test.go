@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"io/fs"
 	"slices"
+	"strings"
+	"time"
 )
 
 // ErrTransient is judged transient by a store of OpenFaulty.
@@ -14,10 +16,13 @@ type errTransient string
 
 func (e errTransient) Error() string { return string(e) }
 
-// OpenFaulty opens SQLite through another connector.
-func OpenFaulty(ctx context.Context, path string, wrap func(driver.Connector) driver.Connector) (*Store, error) {
-	e := sqliteEngine()
-	c, err := e.connect(path)
+// OpenFaulty opens a database through another connector.
+func OpenFaulty(ctx context.Context, config Config, wrap func(driver.Connector) driver.Connector) (*Store, error) {
+	e, err := engineNamed(config.Driver)
+	if err != nil {
+		return nil, err
+	}
+	c, err := e.connect(config.DSN)
 	if err != nil {
 		return nil, err
 	}
@@ -30,6 +35,9 @@ func OpenFaulty(ctx context.Context, path string, wrap func(driver.Connector) dr
 	}
 	return open(ctx, e, wrap(c), migrations)
 }
+
+// SettleWithin bounds the search for what became of a commit.
+func (s *Store) SettleWithin(d time.Duration) { s.settleTime = d }
 
 // OpenWith opens SQLite with other migrations.
 func OpenWith(ctx context.Context, path string, m fs.FS) (*Store, error) {
@@ -83,4 +91,38 @@ func (s *Store) File(ctx context.Context) (path string) {
 		return err.Error()
 	}
 	return path
+}
+
+// Migrated counts the notes of the first migration.
+func (s *Store) Migrated(ctx context.Context) (n int, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM migrations WHERE version_id = 1").Scan(&n)
+	return n, err
+}
+
+// ForgetMigrations makes the database one whose first migration was cut off. Where that leaves nothing, so does it.
+func (s *Store) ForgetMigrations(ctx context.Context) error {
+	if !strings.Contains(strings.Join(s.dialect.types, " "), "IF NOT EXISTS") {
+		_, err := s.db.ExecContext(ctx, "DROP SCHEMA public CASCADE")
+		if err == nil {
+			_, err = s.db.ExecContext(ctx, "CREATE SCHEMA public")
+		}
+		return err
+	}
+	for _, statement := range []string{
+		"DELETE FROM migrations WHERE version_id = 1", `DROP TABLE "settings"`, `DROP TABLE "keks"`, `DELETE FROM "store"`,
+	} {
+		if _, err := s.db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// HoldLock takes the lock of the migrations until it is released.
+func (s *Store) HoldLock(ctx context.Context) (release func(), err error) {
+	session, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = session.Raw(func(any) error { return driver.ErrBadConn }) }, s.takeLock(ctx, session)
 }

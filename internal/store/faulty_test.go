@@ -76,8 +76,13 @@ func (t *faultyTx) Commit() error {
 // openFaulty gives a trusted store with one setting "before", at revision 1, and its faults, none of them on.
 func openFaulty(t *testing.T) (*store.Store, *faults) {
 	t.Helper()
+	return openFaultyAt(t, store.Config{Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "cpm.db")})
+}
+
+func openFaultyAt(t *testing.T, config store.Config) (*store.Store, *faults) {
+	t.Helper()
 	f := &faults{}
-	s, err := store.OpenFaulty(t.Context(), filepath.Join(t.TempDir(), "cpm.db"), func(c driver.Connector) driver.Connector {
+	s, err := store.OpenFaulty(t.Context(), config, func(c driver.Connector) driver.Connector {
 		f.Connector = c
 		return f
 	})

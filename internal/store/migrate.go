@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"io/fs"
@@ -14,8 +15,43 @@ import (
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
-// migrate brings the schema up to date. Several processes may start on one empty database: the ones that come second
-// fail on a table that is there already and look again.
+// prepare brings the schema up to date and reads the store's id. Of several processes that start on one database, one does
+// it at a time.
+func (s *Store) prepare(ctx context.Context, e engine, sources fs.FS) error {
+	if s.dialect.lock != "" {
+		session, err := s.db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		// The end of the session is the end of the lock, also if the context has ended or the server is not heard.
+		defer func() { _ = session.Raw(func(any) error { return driver.ErrBadConn }) }()
+		if err := s.takeLock(ctx, session); err != nil {
+			return err
+		}
+	}
+	if err := s.migrate(ctx, e, sources); err != nil {
+		return err
+	}
+	return s.identify(ctx)
+}
+
+func (s *Store) takeLock(ctx context.Context, session *sql.Conn) error {
+	for {
+		var taken sql.NullInt64
+		if err := session.QueryRowContext(ctx, s.dialect.lock).Scan(&taken); err != nil {
+			return err
+		}
+		if taken.Int64 == 1 {
+			return nil
+		}
+		if err := pause(ctx, 1); err != nil {
+			return err
+		}
+	}
+}
+
+// migrate brings the schema up to date. Without a lock the processes that come second fail on a table that is there
+// already and look again.
 func (s *Store) migrate(ctx context.Context, e engine, sources fs.FS) error {
 	p, err := goose.NewProvider(e.migrations, s.db, typed{sources, strings.NewReplacer(e.types...)},
 		goose.WithTableName("migrations"), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))

@@ -143,10 +143,19 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 		{store.Config{Driver: "sqlite", DSN: filepath.Join(dir, "no", "cpm.db")}, fault.State, "make it first"},
 		{store.Config{Driver: "sqlite", DSN: dir}, fault.State, "cannot be opened"},
 		{store.Config{Driver: "sqlite", DSN: text}, fault.Unavailable, "not available"},
+		{store.Config{Driver: "postgres"}, fault.Invalid, "no data source name"},
+		{store.Config{Driver: "postgres", DSN: "postgres://u:hunter2@h:port/d"}, fault.Invalid, "not one of PostgreSQL; write postgres://"},
+		{store.Config{Driver: "postgres", DSN: "host=" + dir + " user=u dbname=d"}, fault.Unavailable, "not available"},
+		{store.Config{Driver: "mysql"}, fault.Invalid, "no data source name"},
+		{store.Config{Driver: "mysql", DSN: "u:hunter2@tcp(h)/"}, fault.Invalid, "does not name a database"},
+		{store.Config{Driver: "mysql", DSN: "mysql://u:hunter2@h/d"}, fault.Invalid, "not one of MariaDB; write user:password@tcp("},
+		{store.Config{Driver: "mysql", DSN: "u:hunter2@unix(" + dir + "/s)/d"}, fault.Unavailable, "not available"},
 	} {
 		_, err := store.Open(t.Context(), c.config)
 		if !errors.Is(err, c.kind) || !strings.Contains(fault.From(err).Public, c.text) {
 			t.Errorf("%v: got %v", c.config, err)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error shows the password: %v", c.config.Driver, err)
 		}
 	}
 }

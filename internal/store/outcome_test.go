@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/store"
@@ -27,6 +28,10 @@ func settings(t *testing.T, s *store.Store) (names []string) {
 
 func TestCommitWhoseAnswerIsLostIsLookedUp(t *testing.T) {
 	t.Parallel()
+	commitLost(t, openFaulty)
+}
+
+func commitLost(t *testing.T, open func(*testing.T) (*store.Store, *faults)) {
 	for _, c := range []struct {
 		name   string
 		really bool
@@ -38,7 +43,7 @@ func TestCommitWhoseAnswerIsLostIsLookedUp(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s, f := openFaulty(t)
+			s, f := open(t)
 			f.commit = func() (bool, error) { f.commit = nil; return c.really, errLost }
 			var told bool
 			got, err := s.Change(t.Context(), store.Entry{RequestID: "r"}, func(tx *store.Tx) error {
@@ -87,9 +92,29 @@ func TestCommitThatAnotherTookThePlaceOfIsNotStored(t *testing.T) {
 	}
 }
 
+func TestLookUpIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s, f := openFaulty(t)
+	failures := 0
+	f.commit = func() (bool, error) {
+		f.commit = nil
+		f.begin = func() error {
+			if failures++; failures > 2 {
+				return nil
+			}
+			return errLost
+		}
+		return true, errLost
+	}
+	if _, err := s.Change(t.Context(), store.Entry{}, putSetting("after")); err != nil || failures != 3 {
+		t.Errorf("got %v after %d look-ups", err, failures)
+	}
+}
+
 func TestCommitThatCannotBeLookedUpIsUnknown(t *testing.T) {
 	t.Parallel()
 	s, f := openFaulty(t)
+	s.SettleWithin(20 * time.Millisecond)
 	f.commit = func() (bool, error) {
 		f.begin = func() error { return errLost }
 		return true, errLost

@@ -21,7 +21,7 @@ func sqliteEngine() engine {
 			placeholder: func(int) string { return "?" },
 			types: []string{
 				"@id", "BLOB", "@hash", "BLOB", "@bytes", "BLOB", "@name", "TEXT", "@text", "TEXT", "@int", "INTEGER",
-				"@bool", "INTEGER", "@table", "STRICT, WITHOUT ROWID", "@empty", "x''",
+				"@bool", "INTEGER", "@table", "STRICT, WITHOUT ROWID", "@empty", "x''", "@again", "", "@repeat", "",
 			},
 			judge: judgeSQLite,
 		},

@@ -1,5 +1,5 @@
-// Package store keeps the configuration, the keys and the record of every change in a SQL database: SQLite now, other
-// engines by a dialect.
+// Package store keeps the configuration, the keys and the record of every change in a SQL database: SQLite for one
+// process, PostgreSQL or MariaDB for several.
 //
 // Nothing in the database is believed. Every row of a secured table ends in the revision that wrote it and a mac over all
 // its columns, and the revision row holds a keyed sum over all live rows (the root), so that a row that was altered,
@@ -25,9 +25,10 @@ import (
 
 // Config says where the database is.
 type Config struct {
-	// Driver is the engine: "sqlite".
+	// Driver is the engine: "sqlite", "postgres", or "mysql" for MariaDB.
 	Driver string
-	// DSN is the data source name; for SQLite the path of the database file.
+	// DSN is the data source name: for SQLite the path of the database file; for PostgreSQL a URL or key=value words; for
+	// MariaDB user:password@tcp(host:port)/database. It also says how TLS is used.
 	DSN string
 }
 
@@ -39,7 +40,8 @@ type Store struct {
 	id      [16]byte
 	mac     atomic.Pointer[MAC]
 	// turn lets the writers of this process wait here, in order, instead of polling for the database's lock.
-	turn chan struct{}
+	turn       chan struct{}
+	settleTime time.Duration
 }
 
 // Open opens the database and brings its schema up to date. A schema newer than this program is fault.State.
@@ -61,15 +63,12 @@ func open(ctx context.Context, e engine, connector driver.Connector, migrations 
 		return nil, err
 	}
 	s := &Store{
-		db: sql.OpenDB(connector), dialect: e.dialect, tables: tables(e.dialect), turn: make(chan struct{}, 1),
+		db: sql.OpenDB(connector), dialect: e.dialect, tables: tables(e.dialect), turn: make(chan struct{}, 1), settleTime: settleTime,
 	}
 	s.db.SetMaxOpenConns(e.connections)
 	s.db.SetMaxIdleConns(e.connections)
-	err = s.migrate(ctx, e, sub)
-	if err == nil {
-		err = s.identify(ctx)
-	}
-	if err != nil {
+	s.db.SetConnMaxLifetime(e.lifetime)
+	if err := s.prepare(ctx, e, sub); err != nil {
 		_ = s.db.Close()
 		return nil, s.explain(ctx, err)
 	}
@@ -145,6 +144,8 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return fault.New(fault.Unavailable, "the database is busy; try again").After(time.Second).Because(err)
 	case contradiction:
 		return fault.New(fault.Conflict, "the change contradicts what is stored: a name is taken, or a row it refers to is not there").Because(err)
+	case unfit:
+		return fault.New(fault.Invalid, "a value is too long, or holds a character that the database cannot store").Because(err)
 	default:
 		return fault.New(fault.Unavailable, "the database is not available").Because(err)
 	}

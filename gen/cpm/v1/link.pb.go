@@ -1178,8 +1178,10 @@ type Answer struct {
 	// A referenced key is not held; it may be put once and asked again.
 	KeyNotHeld bool `protobuf:"varint,4,opt,name=key_not_held,json=keyNotHeld,proto3" json:"key_not_held,omitempty"`
 	// The operation's own response message.
-	Payload       []byte `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
-	SigningInput  []byte `protobuf:"bytes,6,opt,name=signing_input,json=signingInput,proto3" json:"signing_input,omitempty"`
+	Payload      []byte `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
+	SigningInput []byte `protobuf:"bytes,6,opt,name=signing_input,json=signingInput,proto3" json:"signing_input,omitempty"`
+	// The operation of the Ask. An answer that names another is not taken.
+	Operation     string `protobuf:"bytes,7,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1254,6 +1256,13 @@ func (x *Answer) GetSigningInput() []byte {
 		return x.SigningInput
 	}
 	return nil
+}
+
+func (x *Answer) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
 }
 
 var File_cpm_v1_link_proto protoreflect.FileDescriptor
@@ -1350,7 +1359,7 @@ const file_cpm_v1_link_proto_rawDesc = "" +
 	"\x06sorted\x18\x03 \x01(\bR\x06sorted\x12\x16\n" +
 	"\x06legacy\x18\x04 \x01(\bR\x06legacy\x12$\n" +
 	"\x0edate_window_ms\x18\x05 \x01(\x03R\fdateWindowMs\x127\n" +
-	"\x17unprotected_destination\x18\x06 \x01(\bR\x16unprotectedDestination\"\xa9\x01\n" +
+	"\x17unprotected_destination\x18\x06 \x01(\bR\x16unprotectedDestination\"\xc7\x01\n" +
 	"\x06Answer\x12\x14\n" +
 	"\x05fault\x18\x01 \x01(\tR\x05fault\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
@@ -1358,7 +1367,8 @@ const file_cpm_v1_link_proto_rawDesc = "" +
 	"\fkey_not_held\x18\x04 \x01(\bR\n" +
 	"keyNotHeld\x12\x18\n" +
 	"\apayload\x18\x05 \x01(\fR\apayload\x12#\n" +
-	"\rsigning_input\x18\x06 \x01(\fR\fsigningInput2z\n" +
+	"\rsigning_input\x18\x06 \x01(\fR\fsigningInput\x12\x1c\n" +
+	"\toperation\x18\a \x01(\tR\toperation2z\n" +
 	"\vLinkService\x129\n" +
 	"\aControl\x12\x14.cpm.v1.ControlFrame\x1a\x14.cpm.v1.ControlFrame(\x010\x01\x120\n" +
 	"\x04Work\x12\x11.cpm.v1.WorkFrame\x1a\x11.cpm.v1.WorkFrame(\x010\x01B*Z(github.com/mojaloop/cpm/gen/cpm/v1;cpmv1b\x06proto3"

@@ -1,14 +1,16 @@
 -- The names that begin with @ stand for types; each engine puts in its own.
 -- Rows of the secured tables end in rev (the revision that wrote them) and mac. There is no way down: an older
 -- program refuses a newer schema, and going back is restoring a backup.
+-- MariaDB commits after every CREATE; with @again and @repeat it goes on where it was cut off. The other engines make all
+-- of it or nothing. Foreign keys are constraints of the table: MySQL does not see those of a column.
 
 -- +goose Up
-CREATE TABLE "store" (
+CREATE TABLE@again "store" (
     "one" @bool NOT NULL PRIMARY KEY CHECK ("one" = 1),
     "id" @id NOT NULL
 ) @table;
 
-CREATE TABLE "revision" (
+CREATE TABLE@again "revision" (
     "one" @bool NOT NULL PRIMARY KEY CHECK ("one" = 1),
     "n" @int NOT NULL,
     "root" @hash NOT NULL,
@@ -17,9 +19,9 @@ CREATE TABLE "revision" (
 
 -- Every write locks this row first, so it has to be there before the first one. Revision 0 says nothing but "empty",
 -- and needs no mac.
-INSERT INTO "revision" ("one", "n", "root", "mac") VALUES (1, 0, @empty, @empty);
+INSERT@repeat INTO "revision" ("one", "n", "root", "mac") VALUES (1, 0, @empty, @empty);
 
-CREATE TABLE "changes" (
+CREATE TABLE@again "changes" (
     "seq" @int NOT NULL,
     "tbl" @name NOT NULL,
     "pk" @text NOT NULL,
@@ -34,7 +36,7 @@ CREATE TABLE "changes" (
     PRIMARY KEY ("rev", "seq")
 ) @table;
 
-CREATE TABLE "fsps" (
+CREATE TABLE@again "fsps" (
     "name" @name NOT NULL PRIMARY KEY,
     "state" @name NOT NULL,
     "policy" @bytes NOT NULL,
@@ -46,7 +48,7 @@ CREATE TABLE "fsps" (
     "mac" @hash NOT NULL
 ) @table;
 
-CREATE TABLE "series" (
+CREATE TABLE@again "series" (
     "id" @id NOT NULL PRIMARY KEY,
     "space" @name NOT NULL,
     "name" @name NOT NULL,
@@ -63,9 +65,9 @@ CREATE TABLE "series" (
     UNIQUE ("space", "name")
 ) @table;
 
-CREATE TABLE "objects" (
+CREATE TABLE@again "objects" (
     "id" @id NOT NULL PRIMARY KEY,
-    "series" @id NOT NULL REFERENCES "series" ("id"),
+    "series" @id NOT NULL,
     "version" @int NOT NULL,
     "kind" @name NOT NULL,
     "algorithm" @name NOT NULL,
@@ -89,10 +91,11 @@ CREATE TABLE "objects" (
     "attrs" @bytes NOT NULL,
     "rev" @int NOT NULL,
     "mac" @hash NOT NULL,
-    UNIQUE ("series", "version")
+    UNIQUE ("series", "version"),
+    FOREIGN KEY ("series") REFERENCES "series" ("id")
 ) @table;
 
-CREATE TABLE "links" (
+CREATE TABLE@again "links" (
     "from" @id NOT NULL,
     "kind" @name NOT NULL,
     "to" @id NOT NULL,
@@ -103,7 +106,7 @@ CREATE TABLE "links" (
     PRIMARY KEY ("from", "kind", "to")
 ) @table;
 
-CREATE TABLE "adapters" (
+CREATE TABLE@again "adapters" (
     "name" @name NOT NULL PRIMARY KEY,
     "type" @name NOT NULL,
     "kind" @name NOT NULL,
@@ -121,19 +124,20 @@ CREATE TABLE "adapters" (
     "mac" @hash NOT NULL
 ) @table;
 
-CREATE TABLE "endpoints" (
-    "adapter" @name NOT NULL REFERENCES "adapters" ("name"),
+CREATE TABLE@again "endpoints" (
+    "adapter" @name NOT NULL,
     "address" @name NOT NULL,
     "port" @int NOT NULL,
     "created_at" @int NOT NULL,
     "created_by" @text NOT NULL,
     "rev" @int NOT NULL,
     "mac" @hash NOT NULL,
-    PRIMARY KEY ("adapter", "address", "port")
+    PRIMARY KEY ("adapter", "address", "port"),
+    FOREIGN KEY ("adapter") REFERENCES "adapters" ("name")
 ) @table;
 
-CREATE TABLE "hsms" (
-    "adapter" @name NOT NULL REFERENCES "adapters" ("name"),
+CREATE TABLE@again "hsms" (
+    "adapter" @name NOT NULL,
     "name" @name NOT NULL,
     "type" @name NOT NULL,
     "address" @name NOT NULL,
@@ -149,10 +153,11 @@ CREATE TABLE "hsms" (
     "updated_by" @text NOT NULL,
     "rev" @int NOT NULL,
     "mac" @hash NOT NULL,
-    PRIMARY KEY ("adapter", "name")
+    PRIMARY KEY ("adapter", "name"),
+    FOREIGN KEY ("adapter") REFERENCES "adapters" ("name")
 ) @table;
 
-CREATE TABLE "routes" (
+CREATE TABLE@again "routes" (
     "space" @name NOT NULL,
     "operation" @name NOT NULL,
     "adapter" @name NOT NULL,
@@ -167,7 +172,7 @@ CREATE TABLE "routes" (
     PRIMARY KEY ("space", "operation")
 ) @table;
 
-CREATE TABLE "grants" (
+CREATE TABLE@again "grants" (
     "principal" @name NOT NULL,
     "space" @name NOT NULL,
     "operation" @name NOT NULL,
@@ -180,7 +185,7 @@ CREATE TABLE "grants" (
     PRIMARY KEY ("principal", "space", "operation")
 ) @table;
 
-CREATE TABLE "groups" (
+CREATE TABLE@again "groups" (
     "name" @name NOT NULL PRIMARY KEY,
     "attrs" @bytes NOT NULL,
     "created_at" @int NOT NULL,
@@ -191,9 +196,9 @@ CREATE TABLE "groups" (
     "mac" @hash NOT NULL
 ) @table;
 
-CREATE TABLE "users" (
+CREATE TABLE@again "users" (
     "name" @name NOT NULL PRIMARY KEY,
-    "group" @name NOT NULL REFERENCES "groups" ("name"),
+    "group" @name NOT NULL,
     "enabled" @bool NOT NULL,
     "attrs" @bytes NOT NULL,
     "created_at" @int NOT NULL,
@@ -201,30 +206,33 @@ CREATE TABLE "users" (
     "updated_at" @int NOT NULL,
     "updated_by" @text NOT NULL,
     "rev" @int NOT NULL,
-    "mac" @hash NOT NULL
+    "mac" @hash NOT NULL,
+    FOREIGN KEY ("group") REFERENCES "groups" ("name")
 ) @table;
 
-CREATE TABLE "group_commands" (
-    "group" @name NOT NULL REFERENCES "groups" ("name"),
+CREATE TABLE@again "group_commands" (
+    "group" @name NOT NULL,
     "command" @name NOT NULL,
     "created_at" @int NOT NULL,
     "created_by" @text NOT NULL,
     "rev" @int NOT NULL,
     "mac" @hash NOT NULL,
-    PRIMARY KEY ("group", "command")
+    PRIMARY KEY ("group", "command"),
+    FOREIGN KEY ("group") REFERENCES "groups" ("name")
 ) @table;
 
-CREATE TABLE "whitelist" (
-    "adapter" @name NOT NULL REFERENCES "adapters" ("name"),
+CREATE TABLE@again "whitelist" (
+    "adapter" @name NOT NULL,
     "address" @name NOT NULL,
     "created_at" @int NOT NULL,
     "created_by" @text NOT NULL,
     "rev" @int NOT NULL,
     "mac" @hash NOT NULL,
-    PRIMARY KEY ("adapter", "address")
+    PRIMARY KEY ("adapter", "address"),
+    FOREIGN KEY ("adapter") REFERENCES "adapters" ("name")
 ) @table;
 
-CREATE TABLE "proposals" (
+CREATE TABLE@again "proposals" (
     "id" @id NOT NULL PRIMARY KEY,
     "action" @name NOT NULL,
     "target" @text NOT NULL,
@@ -242,18 +250,19 @@ CREATE TABLE "proposals" (
     "mac" @hash NOT NULL
 ) @table;
 
-CREATE TABLE "approvals" (
-    "proposal" @id NOT NULL REFERENCES "proposals" ("id"),
+CREATE TABLE@again "approvals" (
+    "proposal" @id NOT NULL,
     "principal" @name NOT NULL,
     "decision" @name NOT NULL,
     "note" @text NOT NULL,
     "created_at" @int NOT NULL,
     "rev" @int NOT NULL,
     "mac" @hash NOT NULL,
-    PRIMARY KEY ("proposal", "principal")
+    PRIMARY KEY ("proposal", "principal"),
+    FOREIGN KEY ("proposal") REFERENCES "proposals" ("id")
 ) @table;
 
-CREATE TABLE "root_terms" (
+CREATE TABLE@again "root_terms" (
     "id" @id NOT NULL PRIMARY KEY,
     "provider" @name NOT NULL,
     "sealed" @bytes NOT NULL,
@@ -263,18 +272,19 @@ CREATE TABLE "root_terms" (
     "mac" @hash NOT NULL
 ) @table;
 
-CREATE TABLE "keks" (
+CREATE TABLE@again "keks" (
     "space" @name NOT NULL,
     "version" @int NOT NULL,
-    "term" @id NOT NULL REFERENCES "root_terms" ("id"),
+    "term" @id NOT NULL,
     "sealed" @bytes NOT NULL,
     "created_at" @int NOT NULL,
     "rev" @int NOT NULL,
     "mac" @hash NOT NULL,
-    PRIMARY KEY ("space", "version")
+    PRIMARY KEY ("space", "version"),
+    FOREIGN KEY ("term") REFERENCES "root_terms" ("id")
 ) @table;
 
-CREATE TABLE "settings" (
+CREATE TABLE@again "settings" (
     "name" @name NOT NULL PRIMARY KEY,
     "value" @bytes NOT NULL,
     "rev" @int NOT NULL,

@@ -1,6 +1,10 @@
 package storetest
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,6 +63,51 @@ func changesInOrder(t *testing.T, g Target) {
 		if diff := cmp.Diff(rest, got); diff != "" || err != nil {
 			t.Errorf("after %d: %v\n%s", after, err, diff)
 		}
+	}
+}
+
+// changesOfAnother follows the changes as a replica does, while two others write.
+func changesOfAnother(t *testing.T, g Target) {
+	const each = 10
+	reader := g.trusted(t)
+	var wait sync.WaitGroup
+	for name, s := range map[string]*store.Store{"one": g.trusted(t), "two": g.trusted(t)} {
+		wait.Go(func() {
+			for i := range each {
+				put(t, s, &store.Setting{Name: name, Value: []byte{byte(i)}}, &store.FSP{Name: fmt.Sprint(name, i)})
+			}
+		})
+	}
+	defer wait.Wait()
+	var seen []store.Ref
+	of := map[string][]string{}
+	for after := int64(0); after < 2*each && !t.Failed() && t.Context().Err() == nil; {
+		some, err := reader.Changes(t.Context(), after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range some {
+			if next := after + 1 - c.Seq; c.Rev != next {
+				t.Errorf("revision %d comes where %d belongs", c.Rev, next)
+			}
+			after = c.Rev
+			seen = append(seen, c.Ref())
+			if name, ok := strings.CutPrefix(c.PK, "one"); c.Table == "fsps" && ok {
+				of["one"] = append(of["one"], name)
+			} else if name, ok := strings.CutPrefix(c.PK, "two"); c.Table == "fsps" && ok {
+				of["two"] = append(of["two"], name)
+			}
+		}
+	}
+	for name, order := range of {
+		if got := strings.Join(order, " "); got != "0 1 2 3 4 5 6 7 8 9" {
+			t.Errorf("the changes of %s came in the order %s", name, got)
+		}
+	}
+	slices.SortFunc(seen, func(a, b store.Ref) int { return strings.Compare(a.PK, b.PK) }) // as Load sorts
+	state, gone, err := reader.Reload(t.Context(), seen)
+	if diff := cmp.Diff(load(t, reader), state); diff != "" || len(gone) != 0 || err != nil {
+		t.Errorf("what the changes name is not all there is: %v, %v\n%s", gone, err, diff)
 	}
 }
 

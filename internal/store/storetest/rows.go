@@ -164,6 +164,33 @@ func namesByteByByte(t *testing.T, g Target) {
 	})
 }
 
+// keysByteByByte looks at every kind of key that has text: alone, first, last, and in a foreign key.
+func keysByteByByte(t *testing.T, g Target) {
+	s := g.trusted(t)
+	var rows []store.Row
+	for _, n := range []string{"ZED", "a", "zed", "\u00c9", "\u00e9"} { // in the order of their bytes
+		rows = append(rows,
+			&store.Adapter{Name: n, Type: "t" + n}, &store.Endpoint{Adapter: n, Address: "h", Port: 1},
+			&store.Route{Space: "s", Operation: n}, &store.Setting{Name: n, Value: []byte(n)})
+	}
+	put(t, s, rows...)
+	state := load(t, s)
+	for i, r := range state.Adapters {
+		if want := rows[4*i].(*store.Adapter).Name; r.Name != want || r.Type != "t"+want || state.Routes[i].Operation != want {
+			t.Errorf("row %d is %q of %q, want %q", i, r.Name, r.Type, want)
+		}
+	}
+	if len(state.Adapters) != 5 || len(state.Endpoints) != 5 || len(state.Routes) != 5 || len(state.Settings) != 5 {
+		t.Errorf("%d, %d, %d and %d rows of 5", len(state.Adapters), len(state.Endpoints), len(state.Routes), len(state.Settings))
+	}
+	for _, other := range []string{"Zed", "A", "a ", "e\u0301"} {
+		_, err := s.Change(t.Context(), entry("refer"), func(tx *store.Tx) error {
+			return tx.Put(&store.Endpoint{Adapter: other, Address: "h"})
+		})
+		is(t, err, fault.Conflict)
+	}
+}
+
 func uniqueNames(t *testing.T, g Target) {
 	s := g.trusted(t)
 	put(t, s, &store.Series{ID: id(1), Space: "f", Name: "jws"}, &store.Series{ID: id(2), Space: "f", Name: "JWS"})
