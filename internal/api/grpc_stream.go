@@ -18,8 +18,8 @@ import (
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
-// session is one stream of requests and answers. One goroutine reads; each request has its own, which also sends the
-// answer: gRPC gathers what several send into one write.
+// session is one stream of requests and answers. One goroutine reads; others answer, each one request at a time, and also
+// send the answer: gRPC gathers what several send into one write.
 type session struct {
 	door   *Door
 	stream grpc.ServerStream
@@ -30,6 +30,9 @@ type session struct {
 	// stops by flow control.
 	window    chan struct{}
 	answering sync.WaitGroup
+	// jobs go to the goroutines that answer; workers is how many there are, known to the reading one alone.
+	jobs    chan *frame
+	workers int
 
 	sending sync.Mutex // held while an answer is sent
 	state   sync.Mutex // guards what follows
@@ -41,7 +44,7 @@ type session struct {
 func (d *Door) stream(_ any, stream grpc.ServerStream) error {
 	s := &session{
 		door: d, stream: stream, ctx: stream.Context(), id: d.newID(),
-		window: make(chan struct{}, d.limits.StreamWindow), ids: map[uint64]struct{}{},
+		window: make(chan struct{}, d.limits.StreamWindow), jobs: make(chan *frame), ids: map[uint64]struct{}{},
 	}
 	_ = stream.SetHeader(metadata.MD{"x-request-id": {s.id}})
 	var e *fault.Error
@@ -92,7 +95,35 @@ func (s *session) read() error {
 			f.free()
 			return nil
 		}
-		go s.answer(f)
+		s.hand(f)
+	}
+}
+
+// hand gives a request to a goroutine that waits for one, or to a new one while there are fewer than the window has room
+// for. They are kept because growing a new stack for each request costs as much as a tenth of a signature.
+func (s *session) hand(f *frame) {
+	select {
+	case s.jobs <- f:
+		return
+	default:
+	}
+	if s.workers < cap(s.window) {
+		s.workers++
+		go s.work(f)
+		return
+	}
+	s.jobs <- f // the window had room, so one of them is about to wait
+}
+
+// work answers requests until the call is over.
+func (s *session) work(f *frame) {
+	for {
+		s.answer(f)
+		select {
+		case f = <-s.jobs:
+		case <-s.ctx.Done():
+			return
+		}
 	}
 }
 

@@ -164,6 +164,12 @@ type Module interface {
 	Status(ctx context.Context) (Status, error)
 }
 
+// Prompt is a Module that is trusted to answer by the deadline of its context, so that nobody else needs to watch the
+// clock for it.
+type Prompt interface {
+	Prompt()
+}
+
 // Material is one key version on its way to a module.
 type Material struct {
 	Ref KeyRef

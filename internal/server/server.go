@@ -77,7 +77,7 @@ func newLog(c *config.Config, out io.Writer) *slog.Logger {
 
 // start does everything up to, and without, accepting the first request.
 func (s *server) start(ctx context.Context) error {
-	tune(s.config.Workers.Heavy)
+	tune()
 	s.metrics = obs.NewMetrics(obs.Build{Version: s.options.Version})
 	s.log.LogAttrs(ctx, slog.LevelInfo, "the CPM is Starting", obs.Event("cpm.starting"), slog.String("version", s.options.Version))
 	if err := harden(); err != nil {

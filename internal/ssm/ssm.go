@@ -44,6 +44,7 @@ var (
 	_ cpm.Module     = (*Module)(nil)
 	_ cpm.KeyHolder  = (*Module)(nil)
 	_ cpm.Controlled = (*Module)(nil)
+	_ cpm.Prompt     = (*Module)(nil)
 )
 
 // New makes an Active module.
@@ -99,6 +100,9 @@ func (m *Module) enter() error {
 	m.inFlight.Add(1)
 	return nil
 }
+
+// Prompt says that Do answers by its deadline: heavy work is waited for no longer, and light work takes microseconds.
+func (m *Module) Prompt() {}
 
 // Status tells state and counters.
 func (m *Module) Status(context.Context) (cpm.Status, error) {

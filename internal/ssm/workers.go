@@ -17,9 +17,8 @@ const defaultQueue = 1024
 // lightFactor bounds the light operations that run at once: they are short, so this is many per processor.
 const lightFactor = 64
 
-// workers keep the classes of work apart. Heavy work runs on a few workers of its own, on threads the operating system
-// ranks below the rest, so that a verification or an ECDSA signature does not wait behind a row of RSA signatures; light
-// work runs where the request is.
+// workers keep the classes of work apart. Heavy work runs on a few workers of its own, so that a verification or an ECDSA
+// signature does not wait behind a row of RSA signatures; light work runs where the request is.
 type workers struct {
 	heavy chan job
 	light chan struct{}
@@ -51,8 +50,9 @@ func newWorkers(c Config) *workers {
 	return w
 }
 
+// work does heavy jobs, and after each lets waiting goroutines go first: without that the scheduler would let a worker go
+// on for 10 ms, and light work would wait for as long.
 func (w *workers) work() {
-	rankBelow()
 	for j := range w.heavy {
 		if err := j.ctx.Err(); err != nil {
 			j.outcome <- outcome{err: tooLate(err)}
@@ -60,6 +60,7 @@ func (w *workers) work() {
 		}
 		result, err := j.do()
 		j.outcome <- outcome{result, err}
+		runtime.Gosched()
 	}
 }
 

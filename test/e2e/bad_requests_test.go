@@ -50,9 +50,9 @@ func TestBadRequests(t *testing.T) {
 func (w *world) settle(t *testing.T, serve func()) {
 	t.Helper()
 	for quiet, rounds := 0, 0; quiet < 2 && rounds < 10; rounds++ {
-		before := w.memory("VmHWM")
+		before := w.peak()
 		serve()
-		if w.memory("VmHWM")-before < 1<<20 {
+		if w.peak()-before < 1<<20 {
 			quiet++
 		}
 	}
@@ -108,16 +108,16 @@ func (w *world) readLargeBatch(r request, text []byte, n int) (last answer, err 
 // tryAll runs the cases and judges by how much the memory of the CPM grew at most.
 func (w *world) tryAll(t *testing.T, cases []badRequest) {
 	t.Helper()
-	before := w.memory("VmHWM")
+	before := w.peak()
 	peak, grew := before, ""
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { w.try(t, c) })
-		if now := w.memory("VmHWM"); now-peak >= 1<<20 {
+		if now := w.peak(); now-peak >= 1<<20 {
 			grew += fmt.Sprintf("\n%6d KiB by %s", (now-peak)>>10, c.name)
 			peak = now
 		}
 	}
-	peak = w.memory("VmHWM")
+	peak = w.peak()
 	t.Logf("%d cases: at most %d KiB of memory before, %d KiB after%s", len(cases), before>>10, peak>>10, grew)
 	if peak-before > growth {
 		t.Errorf("memory grew by %d KiB", (peak-before)>>10)

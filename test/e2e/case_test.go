@@ -121,7 +121,7 @@ func (c *badRequest) check() error {
 	case c.Want.Status == 405 && c.Want.Code == "3000", c.HTTP != nil && c.HTTP.Path == "/v1/batch" && c.Want.Status == 200:
 		return nil
 	case kind.Code().FSPIOP != c.Want.Code || kind.Code().HTTP != c.Want.Status:
-		return fmt.Errorf("kind %s has code %s and status %d", kind, kind.Code().FSPIOP, kind.Code().HTTP)
+		return fmt.Errorf("kind %s has code %s and status %d", kind.String(), kind.Code().FSPIOP, kind.Code().HTTP)
 	}
 	return nil
 }

@@ -262,7 +262,7 @@ func readStatus(err error) (answer, error) {
 	}
 	a, err := readError(detail, raw)
 	if kind, _ := fault.KindNamed(a.kind); err == nil && kind.Code().GRPC != s.Code() {
-		err = fmt.Errorf("kind %s has the status %s", kind, s.Code())
+		err = fmt.Errorf("kind %s has the status %s", kind.String(), s.Code())
 	}
 	return a, err
 }

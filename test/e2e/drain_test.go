@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mojaloop/cpm/internal/config"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/cpmtest"
 	"github.com/mojaloop/cpm/internal/keys"
@@ -20,7 +21,7 @@ const (
 // TestTermUnderLoad ends the process again and again while it has much to do: every request is answered or clearly
 // declined, none is lost, and the process ends by itself.
 func TestTermUnderLoad(t *testing.T) {
-	m := cpmtest.Install(t, cpmtest.Config{})
+	m := cpmtest.Install(t, cpmtest.Config{Tune: func(c *config.Config) { c.DrainTimeout = 45 * time.Second }})
 	var sent, late, declined, refused int64
 	for round := range rounds {
 		p := launch(t, m)

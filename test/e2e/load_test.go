@@ -36,6 +36,8 @@ type load struct {
 	closed atomic.Bool
 
 	sent, answered, late, declined, refused atomic.Int64
+	// redialled counts connections that were closed before their first answer while nothing was to end.
+	redialled atomic.Int64
 
 	mu   sync.Mutex
 	lost []string
@@ -119,8 +121,9 @@ type jsonCaller struct {
 	*load
 	conn *tls.Conn
 	in   *bufio.Reader
-	// renewed says that the connection was opened after the process was told to end.
-	renewed bool
+	// fresh says that there was no answer on the connection yet, renewed that it was opened after the process was told to
+	// end.
+	fresh, renewed bool
 	// stubborn goes on after a decline, until nobody is there any more.
 	stubborn bool
 }
@@ -137,32 +140,24 @@ func (l *load) callJSON(stubborn bool) {
 func (c *jsonCaller) ask() (more bool) {
 	began := time.Now()
 	c.sent.Add(1)
-	if c.conn == nil {
-		if err := c.dial(); err != nil {
-			c.broken(time.Now(), err)
-			return false
-		}
-	}
-	answer, body, err := c.exchange()
+	got, kept, err := c.exchange()
 	if err != nil {
-		if c.renewed {
-			began = time.Now()
-		}
-		c.broken(began, err)
-		return false
+		return c.broken(began, err)
 	}
-	if answer.Close {
+	c.fresh = false
+	if !kept {
 		c.hangUp()
 	}
-	if answer.StatusCode == http.StatusOK {
-		if _, err := readResult("sign", body); err != nil {
+	if got.status == http.StatusOK {
+		_, err = readResult("sign", got.body)
+		if err != nil {
 			c.lose("JSON: %v", err)
 			return false
 		}
 		c.good()
 		return true
 	}
-	a, err := readDecline(body)
+	a, err := readDecline(got.body)
 	if err != nil {
 		c.lose("JSON: %v", err)
 		return false
@@ -172,12 +167,12 @@ func (c *jsonCaller) ask() (more bool) {
 }
 
 func (c *jsonCaller) dial() (err error) {
-	c.renewed = c.ending.Load()
-	if c.conn, err = tls.Dial("tcp", c.At.HTTP, c.tls); err != nil {
-		c.conn = nil
+	c.fresh, c.renewed = true, c.ending.Load()
+	conn, err := tls.Dial("tcp", c.At.HTTP, c.tls)
+	if err != nil {
 		return err
 	}
-	c.in = bufio.NewReader(c.conn)
+	c.conn, c.in = conn, bufio.NewReader(conn)
 	return c.conn.SetDeadline(time.Now().Add(patience))
 }
 
@@ -188,34 +183,44 @@ func (c *jsonCaller) hangUp() {
 	}
 }
 
-func (c *jsonCaller) exchange() (*http.Response, []byte, error) {
+func (c *jsonCaller) exchange() (got reply, kept bool, err error) {
 	p := plea{method: "POST", path: "/v1/fsps/payerfsp/jws/sign", header: map[string]string{"Content-Type": "application/json"}}
-	var err error
 	if p.body, err = json.Marshal(quote("payerfsp", "", int(c.sent.Load()))); err != nil {
-		return nil, nil, err
+		return got, false, err
+	}
+	if c.conn == nil {
+		if err := c.dial(); err != nil {
+			return got, false, err
+		}
 	}
 	var text bytes.Buffer
 	p.write(&text)
 	if _, err := c.conn.Write(text.Bytes()); err != nil {
-		return nil, nil, err
+		return got, false, err
 	}
-	answer, err := http.ReadResponse(c.in, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(answer.Body)
-	return answer, body, err
+	return readReply(c.in)
 }
 
-// broken judges a request without an answer: nobody took it on if the port was closed by then. On a connection that was
-// there before, the request has to have begun after that; one that was opened anew may have been caught by it.
-func (c *jsonCaller) broken(at time.Time, err error) {
+// broken judges a request without an answer and says whether to go on. Nobody took it on if the port was closed by then:
+// on a connection that was there before, the request has to have begun after that; one that was opened anew may have been
+// caught by it. A handshake that a busy machine did not get done in time is tried again.
+func (c *jsonCaller) broken(began time.Time, err error) (again bool) {
+	defer c.hangUp()
+	if !c.ending.Load() && c.fresh {
+		c.sent.Add(-1)
+		c.redialled.Add(1)
+		return true
+	}
+	at := began
+	if c.renewed {
+		at = time.Now()
+	}
 	if c.ending.Load() && at.UnixNano() >= c.open.Load() {
 		c.refused.Add(1)
-		return
+		return false
 	}
-	c.lose("JSON, %s before the port closed: %v", time.Duration(c.open.Load()-at.UnixNano()), err)
+	c.lose("JSON, %t that it was to end: %v", c.ending.Load(), err)
+	return false
 }
 
 // window is how many requests a stream has under way.
@@ -232,6 +237,7 @@ type streamCaller struct {
 
 	mu      sync.Mutex
 	waiting map[uint64]bool
+	ended   bool
 }
 
 // callStream asks on a stream until the first decline.
@@ -242,9 +248,13 @@ func (l *load) callStream() {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	stream, err := cpmv1.NewCryptographicServiceClient(conn).Stream(l.t.Context())
-	if err != nil {
-		l.lose("the stream does not open: %v", err)
+	client := cpmv1.NewCryptographicServiceClient(conn)
+	stream, err := client.Stream(l.t.Context())
+	for err != nil && !l.ending.Load() && l.t.Context().Err() == nil {
+		l.redialled.Add(1)
+		stream, err = client.Stream(l.t.Context())
+	}
+	if err != nil { // too late to begin
 		return
 	}
 	c := &streamCaller{
@@ -273,15 +283,23 @@ func (c *streamCaller) send() {
 			return
 		case <-c.places:
 		}
-		c.sent.Add(1)
-		c.mu.Lock()
-		c.waiting[id] = true
-		c.mu.Unlock()
-		// An error is told by Recv, which then judges what is waiting.
-		if c.stream.Send(&cpmv1.StreamRequest{Id: id, Request: c.request()}) != nil {
+		// An error is told by Recv too, which then judges what is waiting.
+		if !c.await(id) || c.stream.Send(&cpmv1.StreamRequest{Id: id, Request: c.request()}) != nil {
 			return
 		}
 	}
+}
+
+// await writes a request down, unless the stream has ended.
+func (c *streamCaller) await(id uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return false
+	}
+	c.sent.Add(1)
+	c.waiting[id] = true
+	return true
 }
 
 func (c *streamCaller) request() *cpmv1.ProcessRequest {
@@ -330,6 +348,7 @@ func (c *streamCaller) end(err error) {
 	c.stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.ended = true
 	if len(c.waiting) == 0 {
 		return
 	}
@@ -357,5 +376,13 @@ func (l *load) settle() {
 			break
 		}
 		l.t.Errorf("lost: %s", what)
+	}
+	// The log has a line for each connection that did not come about; the watcher makes some of its own.
+	closed := len(l.logged("connection refused"))
+	if n := int(l.redialled.Load()); n > closed {
+		l.t.Errorf("%d connections were closed without a reason, the log has %d", n, closed)
+	}
+	if l.t.Failed() {
+		l.t.Logf("the log ends with\n%s", l.log.tail())
 	}
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	log    *record
-	stderr bytes.Buffer // to be read after the end
+	stderr bytes.Buffer  // to be read after the end
 	active chan struct{} // closed when the log says that it is Active
 	ended  chan struct{}
 	err    error // of the end
@@ -118,19 +119,19 @@ func (p *process) end() {
 	}
 }
 
-// memory reads a value of the process's status in bytes: VmRSS is the memory it has now, VmHWM the most it ever had.
-func (p *process) memory(name string) int64 {
+// peak is the most memory the process ever had, in bytes.
+func (p *process) peak() int64 {
 	p.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	must(p.t, err)
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, name+":"); ok {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			must(p.t, err)
 			return kib << 10
 		}
 	}
-	p.t.Fatalf("the system does not tell %s", name)
+	p.t.Fatal("the system does not tell how much memory there was")
 	return 0
 }
 
@@ -210,3 +211,6 @@ func eventually(t testing.TB, what string, try func() error) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// tls is a client's configuration with the certificate of a caller who may do everything.
+func (p *process) tls() *tls.Config { return p.TLS(cpmtest.Client) }
