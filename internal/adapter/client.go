@@ -64,6 +64,7 @@ var (
 	_ cpm.Controlled = (*Client)(nil)
 	_ cpm.Linked     = (*Client)(nil)
 	_ cpm.Releasable = (*Client)(nil)
+	_ cpm.Prompt     = (*Client)(nil)
 )
 
 // Dial makes a Client and starts connecting. It keeps to it until ctx ends or Close is called.
@@ -172,6 +173,9 @@ func (c *Client) Connected(ctx context.Context) error {
 		}
 	}
 }
+
+// Prompt says that Do waits for an answer no longer than its context lasts.
+func (c *Client) Prompt() {}
 
 // Up says whether the link is there now.
 func (c *Client) Up() bool {

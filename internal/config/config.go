@@ -33,7 +33,7 @@ type Config struct {
 // Database says where the configuration and the sealed keys are kept.
 type Database struct {
 	// Kind of database: sqlite is a file for one CPM; postgres (PostgreSQL 15 or newer) and mysql (MariaDB 10.11 or newer)
-	// are servers that several CPMs may share.
+	// are database servers.
 	Driver string `yaml:"driver" env:"CPM_DATABASE_DRIVER"`
 	// Where the database is: with sqlite the path of its file; with postgres
 	// postgres://user:password@host/database?sslmode=verify-full, or the same as words host=... user=... dbname=...; with mysql

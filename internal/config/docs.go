@@ -5,7 +5,7 @@ package config
 func docs() map[string]string {
 	return map[string]string{
 		"dataDir":               "Directory for everything the CPM writes by itself: the SQLite database, the root-key file and the administration socket, unless they are configured elsewhere. It must exist and belong to the user the CPM runs as.",
-		"database.driver":       "Kind of database: sqlite is a file for one CPM; postgres (PostgreSQL 15 or newer) and mysql (MariaDB 10.11 or newer) are servers that several CPMs may share.",
+		"database.driver":       "Kind of database: sqlite is a file for one CPM; postgres (PostgreSQL 15 or newer) and mysql (MariaDB 10.11 or newer) are database servers.",
 		"database.dsn":          "Where the database is: with sqlite the path of its file; with postgres postgres://user:password@host/database?sslmode=verify-full, or the same as words host=... user=... dbname=...; with mysql user:password@tcp(host:3306)/database?tls=true. It may hold a password and is never shown.",
 		"rootKey.file":          "File with the root key. It is refused when anybody but its owner may read it (mode wider than 0600). Without this file the keys in the database are lost: keep a copy apart from the database's backups.",
 		"listen.mojaloopHTTP":   "Mojaloop port, HTTPS and JSON. An empty text in the file switches it off; one of the two Mojaloop ports is needed.",

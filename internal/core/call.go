@@ -23,7 +23,7 @@ type call struct {
 // before the timer, so that it can still say why. An answer that comes after the timer is counted and dropped; a module
 // that never answers costs its goroutine, never the caller.
 func (c *Core) call(ctx context.Context, t *trip) (*cpm.Result, error) {
-	if _, trusted := t.adapter.module.(cpm.Prompt); trusted {
+	if _, trusted := t.endpoint.module.(cpm.Prompt); trusted {
 		return c.callPrompt(ctx, t)
 	}
 	one := &call{done: make(chan struct{})}
@@ -45,7 +45,7 @@ func (c *Core) call(ctx context.Context, t *trip) (*cpm.Result, error) {
 // callPrompt has a module that keeps to its deadline do the operation in the calling goroutine, which saves waking another
 // one. Should it answer late all the same, its answer is dropped like any other.
 func (c *Core) callPrompt(ctx context.Context, t *trip) (*cpm.Result, error) {
-	result, err := t.adapter.module.Do(ctx, t.request)
+	result, err := t.endpoint.module.Do(ctx, t.request)
 	if err == nil && time.Now().After(t.deadline) {
 		c.late(ctx, t)
 		return nil, fault.New(fault.Timeout, "the adapter did not answer before the timer of the route")

@@ -55,8 +55,18 @@ func (c *Core) Counts() []obs.Count {
 	return all
 }
 
-// Late is how many answers came after their timer and were dropped.
-func (c *Core) Late() uint64 { return c.counters.late.Load() }
+// Late is how many answers came after their timer and were dropped, here or where a link ends.
+func (c *Core) Late() uint64 {
+	n := c.counters.late.Load()
+	for _, a := range c.snapshot.Load().adapters {
+		for _, e := range a.endpoints {
+			if e.linked != nil {
+				n += e.linked.Late()
+			}
+		}
+	}
+	return n
+}
 
 // budget bounds the bytes in flight.
 type budget struct {

@@ -92,6 +92,8 @@ type switched struct {
 	up atomic.Bool
 }
 
+func (s *switched) Late() uint64 { return 0 }
+
 func (s *switched) Up() bool { return s.up.Load() }
 
 func TestAdaptersShowTheirEndpoints(t *testing.T) {

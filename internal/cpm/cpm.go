@@ -209,6 +209,8 @@ func (e linkLost) Error() string { return string(e) }
 type Linked interface {
 	// Up says whether the link is there now.
 	Up() bool
+	// Late is how many answers came when nobody waited for them any more; they were dropped.
+	Late() uint64
 }
 
 // Releasable is a Module that goes on without this side: Release completes what was asked of it, has it forget the keys it

@@ -50,7 +50,7 @@ func runSSM(ctx context.Context, o AdapterOptions, log *slog.Logger) error {
 	if err := harden(); err != nil {
 		log.LogAttrs(ctx, slog.LevelWarn, "memory could not be kept out of core dumps", obs.Event("cpm.harden"), obs.Err(err))
 	}
-	tune(o.Workers.Heavy)
+	tune()
 	if err := ssm.SelfTest(); err != nil {
 		return fault.New(fault.Device, "the cryptography of this binary does not work").Because(err)
 	}
