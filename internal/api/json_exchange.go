@@ -71,7 +71,7 @@ func (b *body) read() *fault.Error {
 		case err != nil:
 			return b.broken(err)
 		case len(*b.in) == cap(in):
-			if e := b.grow(2 * cap(in)); e != nil {
+			if e := b.grow(min(2*cap(in), b.limit+1)); e != nil {
 				return e
 			}
 		}

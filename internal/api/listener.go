@@ -25,6 +25,8 @@ type listener struct {
 	// places has one entry for each connection; open are the connections.
 	places chan struct{}
 	open   sync.Map
+	// broken is closed, after failed is set, when the port accepts no more; handshakes under way may still become ready.
+	broken chan struct{}
 	// done is closed by Close; cancel ends the handshakes under way, wait waits for them.
 	done   chan struct{}
 	cancel context.CancelFunc
@@ -47,7 +49,8 @@ func (d *Door) listen(ctx context.Context, p Port, l net.Listener, c *tls.Config
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n := &listener{
 		Listener: l, door: d, port: p, tls: c, cancel: cancel,
-		ready: make(chan net.Conn), places: make(chan struct{}, d.limits.Connections), done: make(chan struct{}),
+		ready: make(chan net.Conn), places: make(chan struct{}, d.limits.Connections), broken: make(chan struct{}),
+		done: make(chan struct{}),
 	}
 	n.wait.Go(func() { n.acceptAll(ctx) })
 	return n, nil
@@ -56,11 +59,10 @@ func (d *Door) listen(ctx context.Context, p Port, l net.Listener, c *tls.Config
 // Accept gives the next connection.
 func (n *listener) Accept() (net.Conn, error) {
 	select {
-	case c, ok := <-n.ready:
-		if !ok {
-			return nil, n.failed
-		}
+	case c := <-n.ready:
 		return c, nil
+	case <-n.broken:
+		return nil, n.failed
 	case <-n.done:
 		return nil, net.ErrClosed
 	}
@@ -86,7 +88,7 @@ func (n *listener) acceptAll(ctx context.Context) {
 		if err != nil {
 			<-n.places
 			n.failed = err
-			close(n.ready)
+			close(n.broken)
 			return
 		}
 		n.door.metrics.Connections(n.port, +1)
@@ -171,6 +173,8 @@ func (n *listener) welcome(ctx context.Context, c *place) {
 	}
 	select {
 	case n.ready <- conn:
+	case <-n.broken:
+		_ = c.Close()
 	case <-n.done:
 		_ = c.Close()
 	}

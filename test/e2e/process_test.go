@@ -38,7 +38,8 @@ type process struct {
 	began, became time.Time
 }
 
-// launch starts the program on what was installed and waits until it is Active and can be administered.
+// launch starts the program on what was installed, with further variables, and waits until it is Active and can be
+// administered.
 func launch(t *testing.T, m *cpmtest.CPM) *process {
 	t.Helper()
 	p := &process{CPM: m, t: t, log: &record{}, active: make(chan struct{}), ended: make(chan struct{})}
