@@ -63,7 +63,6 @@ var (
 	_ cpm.KeyHolder  = (*Client)(nil)
 	_ cpm.Controlled = (*Client)(nil)
 	_ cpm.Linked     = (*Client)(nil)
-	_ cpm.Releasable = (*Client)(nil)
 	_ cpm.Prompt     = (*Client)(nil)
 )
 
@@ -251,18 +250,6 @@ func (c *Client) Shutdown(ctx context.Context) error {
 		return nil //nolint:nilerr // an adapter that is not connected has nothing of ours
 	}
 	return l.shutdown(ctx)
-}
-
-// Release completes what is on the link and ends it. The adapter goes on, without the keys of this link.
-func (c *Client) Release(ctx context.Context) error {
-	defer c.Close()
-	c.mu.Lock()
-	c.shut = true
-	c.mu.Unlock()
-	if l, err := c.current(); err == nil {
-		l.rest(ctx)
-	}
-	return ctx.Err()
 }
 
 func (c *Client) isShut() bool {

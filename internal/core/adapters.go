@@ -57,9 +57,8 @@ func (a *adapter) enter() bool {
 
 func (a *adapter) leave() { a.busy.Done() }
 
-// retire lets no further request in, completes those that are, and ends the endpoints; unless the adapter is to end too,
-// those on a link are only let go.
-func (a *adapter) retire(ctx context.Context, log *slog.Logger, end bool) {
+// retire lets no further request in, completes those that are, and ends the endpoints.
+func (a *adapter) retire(ctx context.Context, log *slog.Logger) {
 	a.gate.Lock()
 	a.retired = true
 	a.gate.Unlock()
@@ -67,11 +66,7 @@ func (a *adapter) retire(ctx context.Context, log *slog.Logger, end bool) {
 		log.LogAttrs(ctx, slog.LevelWarn, "the adapter ends with requests in flight", obs.Event("adapter.retire-late"),
 			obs.Adapter(a.config.Name), obs.Err(err))
 	}
-	if end {
-		a.shutdown(ctx, log)
-		return
-	}
-	a.finish(ctx, log, (*endpoint).release)
+	a.shutdown(ctx, log)
 }
 
 // choose takes the least busy endpoint that is up, other than the ones tried already.
@@ -96,13 +91,9 @@ func (a *adapter) drop(ctx context.Context, ids []cpm.KeyID) error {
 
 // shutdown ends every endpoint in an orderly way.
 func (a *adapter) shutdown(ctx context.Context, log *slog.Logger) {
-	a.finish(ctx, log, (*endpoint).shutdown)
-}
-
-func (a *adapter) finish(ctx context.Context, log *slog.Logger, end func(*endpoint, context.Context) error) {
 	a.become(cpm.ShuttingDown)
 	for _, e := range a.endpoints {
-		if err := end(e, ctx); err != nil {
+		if err := e.shutdown(ctx); err != nil {
 			log.LogAttrs(ctx, slog.LevelWarn, "the adapter did not end in time", obs.Event("adapter.shutdown-late"),
 				obs.Adapter(a.config.Name), obs.Err(err))
 		}

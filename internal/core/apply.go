@@ -151,15 +151,12 @@ func (c *Core) follow(ctx context.Context, before *Snapshot, touched []store.Ref
 	return next, c.dropUnusable(ctx, next, fresh)
 }
 
-// retire ends the adapters that next no longer has as they were. Only an operator's stop tells an adapter on a link to end;
-// one that was configured anew or taken out is let go.
+// retire ends the adapters that next no longer has as they were.
 func (c *Core) retire(ctx context.Context, before, next *Snapshot) {
 	for name, a := range before.adapters {
-		if next.adapters[name] == a {
-			continue
+		if next.adapters[name] != a {
+			a.retire(ctx, c.log)
 		}
-		config, there := next.Routes.Adapter(name)
-		a.retire(ctx, c.log, there && config.Stopped)
 	}
 }
 

@@ -144,14 +144,6 @@ func (e *endpoint) drop(ctx context.Context, ids []cpm.KeyID) error {
 	return e.holder.Drop(ctx, ids...)
 }
 
-// release lets the module go: one on a link goes on without us, one in process ends.
-func (e *endpoint) release(ctx context.Context) error {
-	if r, ok := e.module.(cpm.Releasable); ok {
-		return r.Release(ctx)
-	}
-	return e.shutdown(ctx)
-}
-
 // shutdown ends the module in an orderly way.
 func (e *endpoint) shutdown(ctx context.Context) error {
 	if controlled, ok := e.module.(cpm.Controlled); ok {

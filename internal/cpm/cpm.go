@@ -213,12 +213,6 @@ type Linked interface {
 	Late() uint64
 }
 
-// Releasable is a Module that goes on without this side: Release completes what was asked of it, has it forget the keys it
-// got from here, and leaves it running.
-type Releasable interface {
-	Release(ctx context.Context) error
-}
-
 // Controlled is a Module that can be told to end: it completes what it has and declines what comes.
 type Controlled interface {
 	Shutdown(ctx context.Context) error
