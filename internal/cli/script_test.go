@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"), Setup: setup,
+		Deadline: time.Now().Add(6 * time.Minute), // a script that waits for what never comes says so, with its log
+		Dir:      filepath.Join("testdata", "script"), Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cpm": succeeds, "fails": fails, "ready": ready, "certificates": certificates, "ports": ports,
 			"terminate": terminate, "until": until, "listening": listening,
