@@ -46,10 +46,12 @@ type KeyUse string
 const (
 	UseSignature  KeyUse = "sig"
 	UseEncryption KeyUse = "enc"
+	// UseUpdate is a key an FSP signs its key updates with.
+	UseUpdate KeyUse = "update"
 )
 
 // KeyUses lists the uses a key can be added with.
-func KeyUses() []KeyUse { return []KeyUse{UseSignature, UseEncryption} }
+func KeyUses() []KeyUse { return []KeyUse{UseSignature, UseEncryption, UseUpdate} }
 
 // KeyID is the immutable id of one key version.
 type KeyID [16]byte
@@ -73,6 +75,8 @@ const (
 	PrincipalSocket      PrincipalKind = "socket"      // local socket, the user's id
 	PrincipalLoopback    PrincipalKind = "loopback"    // plain HTTP of `cpm dev`
 	PrincipalSystem      PrincipalKind = "system"      // the CPM itself
+	PrincipalUser        PrincipalKind = "user"        // an operator at a Command adapter
+	PrincipalFSP         PrincipalKind = "fsp"         // an FSP at a Key Update adapter
 )
 
 // Principal is who asks. It is a parameter everywhere, never hidden in a context.
