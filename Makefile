@@ -3,13 +3,16 @@ SHELL   := /bin/bash
 TOOLBIN := $(CURDIR)/.tools/bin
 export PATH := $(TOOLBIN):$(PATH)
 
-.PHONY: test long tools generate build fmt lint unit interop fuzz measure bench
+.PHONY: test long conformance tools generate build fmt lint unit interop fuzz measure bench
 
 test: ## the whole check, as CI runs it
 	@bash scripts/test.sh
 
 long: ## the whole check in its long form
 	@FUZZTIME=30s CPM_LONG=1 bash scripts/test.sh
+
+conformance: ## write docs/spec-conformance.md from the tests that pass
+	@bash scripts/conformance.sh
 
 tools: ## build the developers' tools into .tools/bin
 	@bash scripts/tools.sh

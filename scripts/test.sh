@@ -105,5 +105,12 @@ for package in canon fspiop core fault route; do
   floors+=("$module/internal/$package")
 done
 stage="" # what follows speaks for itself, and its last line is the last
-go test -json -race -count=1 -cover -timeout 25m ./... |
+mkdir "$scratch/spec"
+# The second go test compares docs/spec-conformance.md with what the passing tests of the first have recorded.
+{
+  code=0
+  CPM_SPEC_RESULTS=$scratch/spec go test -json -race -count=1 -cover -timeout 25m ./... || code=$?
+  go test -json -count=1 ./internal/spec -run '^TestConformance$' -args -results "$scratch/spec" || code=$?
+  exit "$code"
+} |
   summary -cover "$(IFS=,; echo "${floors[*]}")" -floor 90 "${skipped[@]}"

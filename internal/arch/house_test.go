@@ -9,7 +9,7 @@ import (
 // house lists the floors from the ground up. A package may import every lower floor, and on its
 // own floor what stands to its left. Names are relative to internal/, apart from gen.
 var house = []string{
-	"gen/cpm/v1  fault secret cpm cpm/moduletest",
+	"gen/cpm/v1  fault secret cpm spec cpm/moduletest",
 	"canon fspiop payment ttlv config obs pki store store/storetest seal audit",
 	"access route keys",
 	"operation ssm hsm hsm/pkcs11 hsm/payshield hsm/drivertest",

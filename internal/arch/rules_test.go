@@ -15,7 +15,7 @@ const (
 
 // suites are test code that tests of other packages import; they may start programs, open databases
 // and make keys.
-var suites = []string{"cpm/moduletest", "hsm/drivertest", "store/storetest", "cpmtest"}
+var suites = []string{"cpm/moduletest", "hsm/drivertest", "spec", "store/storetest", "cpmtest"}
 
 // importRule keeps a package of the standard library in the rooms that are made for it. The
 // pattern is a path, or a path and everything under it when it ends in "/...".
@@ -68,7 +68,13 @@ func checkImports(f source) []string {
 		if path == "C" && f.room != "cmd/cpm-pkcs11" {
 			found = append(found, fmt.Sprintf("%s uses cgo: only cmd/cpm-pkcs11 may, all else is built with CGO_ENABLED=0", f.name))
 		}
-		if f.test || slices.Contains(suites, f.room) || wing(f.room) != "internal" {
+		if f.test || slices.Contains(suites, f.room) || wing(f.room) == "test" {
+			continue
+		}
+		if strings.HasPrefix(path, module+"/") && slices.Contains(suites, roomOf(path)) {
+			found = append(found, fmt.Sprintf("%s imports %s: only tests import suites", f.name, roomOf(path)))
+		}
+		if wing(f.room) != "internal" {
 			continue
 		}
 		for _, r := range importRules {

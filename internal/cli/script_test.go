@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 //	listening ADDRESS    waits until somebody accepts connections there
 //	certificates DIR     makes an authority, server and client certificates
 //	ports FILE           writes the file again with $PORT and the like replaced
+//	covers ID...         the script has asserted these steps of the specification
 //	terminate            sends SIGTERM to the processes in the background
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -49,6 +50,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cpm": succeeds, "fails": fails, "ready": ready, "certificates": certificates, "ports": ports,
 			"terminate": terminate, "until": until, "listening": listening,
+			"covers": covers(t),
 		},
 	})
 }
