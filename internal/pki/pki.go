@@ -1,5 +1,7 @@
-// Package pki makes certificates for the links and ports of a small installation: an authority and leaves for mutual
-// TLS, ECDSA P-256. It is for `cpm dev` and tests; a hub has an authority of its own.
+// Package pki makes certificates for the links and ports of a small installation, and judges certificates. Authority and
+// Leaf live in memory, for `cpm dev` and tests; Directory is an authority kept in a directory, behind `cpm pki`;
+// Revocations are the lists of revoked certificates that a process follows. A hub that has an authority of its own needs
+// only the last.
 package pki
 
 import (
@@ -16,6 +18,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/mojaloop/cpm/internal/secret"
 )
 
 // lifetime is how long certificates are valid.
@@ -36,19 +40,19 @@ type certificate struct {
 
 // NewAuthority makes an authority that is valid from now.
 func NewAuthority(now time.Time, name string) (*Authority, error) {
-	template, err := newTemplate(now, name)
+	template, err := newTemplate(now, name, lifetime)
 	if err != nil {
 		return nil, err
 	}
 	template.IsCA, template.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
-	c, err := sign(template, nil)
+	c, err := sign(template, nil, elliptic.P256())
 	return &Authority{c}, err
 }
 
 // Issue makes a leaf for DNS names on this machine's loopback addresses. Without names it has no subject alternative
 // name but the addresses.
 func (a *Authority) Issue(now time.Time, commonName string, names ...string) (*Leaf, error) {
-	template, err := newTemplate(now, commonName)
+	template, err := newTemplate(now, commonName, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -56,24 +60,24 @@ func (a *Authority) Issue(now time.Time, commonName string, names ...string) (*L
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	template.DNSNames = names
 	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
-	c, err := sign(template, &a.certificate)
+	c, err := sign(template, &a.certificate, elliptic.P256())
 	return &Leaf{c}, err
 }
 
-func newTemplate(now time.Time, name string) (*x509.Certificate, error) {
+func newTemplate(now time.Time, name string, valid time.Duration) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
 		return nil, err
 	}
 	return &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(lifetime),
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(valid),
 		BasicConstraintsValid: true,
 	}, nil
 }
 
 // sign makes a key for the template and has the issuer sign it; without an issuer it signs itself.
-func sign(template *x509.Certificate, issuer *certificate) (certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+func sign(template *x509.Certificate, issuer *certificate, curve elliptic.Curve) (certificate, error) {
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
 		return certificate{}, err
 	}
@@ -112,14 +116,23 @@ func (a *Authority) Write(dir, name string) error {
 
 // Write stores name.pem and name.key (PKCS #8).
 func (l *Leaf) Write(dir, name string) error {
-	der, err := x509.MarshalPKCS8PrivateKey(l.key)
+	key, err := l.keyPEM()
 	if err != nil {
 		return err
 	}
-	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	defer clear(key)
+	defer key.Destroy()
 	return errors.Join(os.WriteFile(filepath.Join(dir, name+".pem"), l.PEM(), 0o600),
-		os.WriteFile(filepath.Join(dir, name+".key"), key, 0o600))
+		os.WriteFile(filepath.Join(dir, name+".key"), key.Open(secret.Token{}), 0o600))
+}
+
+// keyPEM is the private key as text (PKCS #8).
+func (c certificate) keyPEM() (secret.Bytes, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(c.key)
+	if err != nil {
+		return secret.Bytes{}, err
+	}
+	defer clear(der)
+	return secret.Take(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }
 
 // Fresh says whether the certificate in a file can be read and is valid for at least a day more.
