@@ -13,6 +13,7 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm/moduletest"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/pki"
+	"github.com/mojaloop/cpm/internal/spec"
 	"github.com/mojaloop/cpm/internal/ssm"
 )
 
@@ -95,6 +96,7 @@ func TestModuleOverTheWire(t *testing.T) {
 		}
 		return c
 	})
+	spec.Covers(t, "SSM-1", "SSM-2", "SSM-3", "SSM-4", "SSM-6", "SSM-7", "MSG-6")
 }
 
 func TestAStrangerIsNotServed(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // simulated is how many requests the simulation makes.
@@ -66,6 +67,7 @@ func TestSimulatedLinkNeverGivesAnAnswerToAnother(t *testing.T) {
 			t.Error("the simulation did not meet what it is for")
 		}
 	})
+	spec.Covers(t, "MSG-8", "MSG-9", "MSG-10")
 }
 
 func askOnce(ctx context.Context, c *Client, text string) (string, error) {
@@ -155,6 +157,7 @@ func TestShutdownCompletesWhatIsInFlight(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { shutdownWithWork(t, takes) })
 		})
 	}
+	spec.Covers(t, "CMD-1a-iii", "CMD-1a-iv", "DOWN-4", "SSM-down-2a", "SSM-down-3", "SSM-down-decline")
 }
 
 func shutdownWithWork(t *testing.T, takes time.Duration) {

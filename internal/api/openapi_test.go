@@ -14,6 +14,7 @@ import (
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // described is the served document, as a test walks it.
@@ -221,6 +222,7 @@ func TestRequestsAndAnswersFitTheDocument(t *testing.T) {
 			t.Errorf("%s: %d %v\n%s", c.path, a.status, err, a.body)
 		}
 	}
+	spec.Covers(t, "FMT-1")
 }
 
 // TestWhatTheDocumentForbidsIsDeclined also shows that the checker of this test refuses something.

@@ -14,6 +14,7 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/keys"
+	"github.com/mojaloop/cpm/internal/spec"
 	"github.com/mojaloop/cpm/internal/ssm"
 )
 
@@ -314,4 +315,5 @@ func TestChangesUnderLoadDeclineNothing(t *testing.T) {
 	}
 	cancel()
 	group.Wait()
+	spec.Covers(t, "MSG-config")
 }

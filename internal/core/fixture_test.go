@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -40,6 +39,8 @@ type rig struct {
 	// open replaces the software module for the adapters it names.
 	open map[string]func() (cpm.Module, error)
 
+	log events
+
 	mu       sync.Mutex
 	offset   time.Duration
 	observed []core.Observation
@@ -64,7 +65,7 @@ func (r *rig) start(dir string) {
 	ring, err := seal.Open(r.t.Context(), r.store, provider)
 	r.must(err)
 	r.Core = core.New(core.Config{
-		Store: r.store, Ring: ring, Open: r.opener, Logger: obs.NewLogger(io.Discard, "json", obs.LevelSilly), Now: r.now,
+		Store: r.store, Ring: ring, Open: r.opener, Logger: obs.NewLogger(&r.log, "json", obs.LevelSilly), Now: r.now,
 		BytesInFlight: 1 << 20, RequestTimeout: time.Minute, Observe: r.observe,
 	})
 	r.t.Cleanup(r.stop)

@@ -23,6 +23,7 @@ import (
 	"github.com/mojaloop/cpm/internal/pki"
 	"github.com/mojaloop/cpm/internal/seal"
 	"github.com/mojaloop/cpm/internal/server"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // again runs a stopped CPM with a changed configuration, which must fail, and gives log and error.
@@ -79,6 +80,7 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 			t.Errorf("%s: the log does not say so: %s", name, log)
 		}
 	}
+	spec.Covers(t, "OV-2", "CFG-checks", "CFG-log", "SEC-min", "PORT-mojaloop-required")
 }
 
 func TestOneProcessWorksOnADirectory(t *testing.T) {
@@ -196,4 +198,13 @@ func TestProbesAndMetrics(t *testing.T) {
 			t.Errorf("%s: %d %v %s", path, response.StatusCode, err, text)
 		}
 	}
+	for _, event := range []string{
+		"selfcheck.known-answers", "selfcheck.certificates", "selfcheck.database", "selfcheck.keys", "selfcheck.security-adapter",
+		"selfcheck.mojaloop-port", "cpm.risk-accepted", "cpm.active",
+	} {
+		if strings.Count(m.Log(), `"event":"`+event+`"`) != 1 {
+			t.Errorf("%s is not logged once", event)
+		}
+	}
+	spec.Covers(t, "OV-2", "CFG-3", "CFG-checks", "CFG-log", "PORT-mojaloop", "READY-1", "READY-2")
 }

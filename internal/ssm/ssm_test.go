@@ -11,6 +11,7 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/cpm/moduletest"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,6 +25,23 @@ func newModule(t *testing.T) *Module {
 
 func TestModule(t *testing.T) {
 	moduletest.Test(t, func(t *testing.T) cpm.Module { return newModule(t) })
+	spec.Covers(t, "SSM-2", "SSM-3", "SSM-4", "SSM-5", "SSM-7")
+}
+
+// Neither a row of the database nor an operator's mistake brings an operation into software that belongs in hardware.
+func TestSoftwareDoesNothingButItsOwnOperations(t *testing.T) {
+	for _, o := range []cpm.Operation{"pin.translate", "cvv.verify", "arqc.verify", "jws.forge"} {
+		m := New(Config{Mandated: []cpm.Operation{o}, HeavyWorkers: 1, Now: time.Now})
+		r := moduletest.SignRequest(cpm.KeyRef{}, `{}`)
+		r.Operation = o
+		if _, err := m.Do(t.Context(), r); !errors.Is(err, fault.Unsupported) {
+			t.Errorf("%s: %v", o, err)
+		}
+		if err := m.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	spec.Covers(t, "OV-3", "SSM-ov-1", "SSM-ov-2", "SSM-4")
 }
 
 func TestShutdownGivesUpAtItsDeadline(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mojaloop/cpm/internal/spec"
 	"github.com/mojaloop/cpm/internal/store"
 )
 
@@ -106,6 +107,16 @@ func TestEveryFieldOfTheSpecificationHasAPlace(t *testing.T) {
 	for field := range placed {
 		t.Errorf("%q is not in the specification", field)
 	}
+	var steps []string // one for each field
+	for _, s := range spec.Steps() {
+		if strings.HasPrefix(s.ID, "DB-") {
+			steps = append(steps, s.ID)
+		}
+	}
+	if n := len(specificationFields(t)); len(steps) != n {
+		t.Errorf("%d steps, %d fields", len(steps), n)
+	}
+	spec.Covers(t, steps...)
 }
 
 // The columns the program knows are the columns there are; a column it does not know would have no mac.

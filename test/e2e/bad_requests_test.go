@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // growth bounds what the bad requests together may add to the memory of the CPM.
@@ -44,6 +46,7 @@ func TestBadRequests(t *testing.T) {
 		t.Error("the log has what was sent")
 	}
 	w.addUp(t)
+	spec.Covers(t, "MSG-1a", "MSG-1b", "MSG-2a", "MSG-2b", "MSG-4a", "MSG-8", "MSG-11", "CMD-5f-vi-encryptions", "CMD-6")
 }
 
 // settle repeats what is served until it takes no more memory than before.
