@@ -14,7 +14,7 @@ var house = []string{
 	"access route keys",
 	"operation ssm hsm hsm/pkcs11 hsm/payshield hsm/drivertest",
 	"adapter core",
-	"api command keyupdate kmip console probe",
+	"api command operator keyupdate kmip console probe",
 	"server bench cli cpmtest arch",
 }
 
