@@ -29,6 +29,9 @@ type Change struct {
 	// ExpectRevision declines the change if the configuration is at another revision; 0 accepts any.
 	ExpectRevision int64
 	RequestID      string
+
+	// signed is the key update of an FSP. It lets the FSP change its own keys, and only KeyUpdate sets it.
+	signed *updating
 }
 
 // Receipt is the answer to a change.
@@ -64,14 +67,18 @@ func actions() map[string]act {
 		"fsp.resume":    resumeFSP,
 		"key.add":       addKey,
 		"key.delete":    deleteKey,
+
+		actionKeyUpdate: signedChange,
 	}
 }
 
-// Actions lists the names of the actions.
+// Actions lists the names of the actions that may be asked for.
 func Actions() []string {
 	var names []string
 	for name := range actions() {
-		names = append(names, name)
+		if name != actionKeyUpdate {
+			names = append(names, name)
+		}
 	}
 	return names
 }
@@ -83,6 +90,7 @@ func (c *Core) Apply(ctx context.Context, p cpm.Principal, change Change) (Recei
 	defer change.Secret.Destroy()
 	receipt, err := c.apply(ctx, p, change)
 	c.recordChange(ctx, p, change, receipt, err)
+	c.recordKey(ctx, p, change, receipt)
 	if err != nil {
 		return Receipt{}, fault.From(err)
 	}
@@ -100,7 +108,7 @@ func (c *Core) apply(ctx context.Context, p cpm.Principal, change Change) (Recei
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	before := c.snapshot.Load()
-	if err := before.Rules.AllowChange(p); err != nil {
+	if err := allowChange(before, p, change); err != nil {
 		return Receipt{}, err
 	}
 	w := &work{core: c, change: change, actor: p.String(), now: c.config.Now(), before: before}
@@ -116,6 +124,14 @@ func (c *Core) apply(ctx context.Context, p cpm.Principal, change Change) (Recei
 		return Receipt{}, fault.New(fault.OutcomeUnknown, "the change is stored, but this CPM could not follow it; restart it").Because(err)
 	}
 	return Receipt{next.Revision, w.detail}, nil
+}
+
+// allowChange decides who may make a change: an FSP its own keys, by a key update it has signed, and nothing else.
+func allowChange(s *Snapshot, p cpm.Principal, change Change) error {
+	if u := change.signed; u != nil && p.Kind == cpm.PrincipalFSP && p.Name == string(u.update.FSP) && p.Name == u.signer.Space {
+		return nil
+	}
+	return s.Rules.AllowChange(p)
 }
 
 // entry is the record of the change. A whole configuration is compared with the snapshot, so the store must be at its

@@ -86,6 +86,15 @@ func (w *work) fsp() (*store.FSP, error) {
 	return row, err
 }
 
+// activeFSP is an error unless the FSP is there and not suspended, as of this transaction.
+func (w *work) activeFSP(f cpm.FSP) error {
+	row := &store.FSP{Name: string(f)}
+	if there, err := w.tx.Get(row); err != nil || there && row.State == fspActive {
+		return err
+	}
+	return errSuspended()
+}
+
 // knownFSP is an error unless the FSP is there.
 func (w *work) knownFSP(f cpm.FSP) error {
 	there, err := w.tx.Get(&store.FSP{Name: string(f)})

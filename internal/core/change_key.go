@@ -8,12 +8,15 @@ import (
 	"github.com/mojaloop/cpm/internal/keys"
 )
 
-// KeyDetail says which version a key.add made.
+// KeyDetail says which version a change of a key made or was about.
 type KeyDetail struct {
 	FSP     string `json:"fsp"`
 	Name    string `json:"name"`
 	Version uint32 `json:"version"`
 	ID      string `json:"id"`
+
+	// event is what happened, as the log calls it: "added" is key.added.
+	event string
 }
 
 // addKey adds or updates: the document is a keys.Addition.
@@ -25,12 +28,24 @@ func addKey(_ context.Context, w *work) error {
 	if err := w.knownFSP(a.FSP); err != nil {
 		return err
 	}
+	return w.addKey(a)
+}
+
+func (w *work) addKey(a keys.Addition) error {
 	ref, err := w.core.manager.Add(w.tx, a, w.change.Secret, w.actor)
 	if err != nil {
 		return err
 	}
-	w.detail = KeyDetail{string(a.FSP), ref.Name, ref.Version, ref.ID.String()}
+	event := "updated"
+	if ref.Version == 1 {
+		event = "added"
+	}
+	w.keyDetail(a.FSP, ref, event)
 	return nil
+}
+
+func (w *work) keyDetail(f cpm.FSP, ref cpm.KeyRef, event string) {
+	w.detail = KeyDetail{string(f), ref.Name, ref.Version, ref.ID.String(), event}
 }
 
 // KeyDocument names a key.
@@ -39,13 +54,30 @@ type KeyDocument struct {
 	Name string  `json:"name"`
 }
 
+func (d KeyDocument) check() error {
+	if d.FSP == "" || d.Name == "" {
+		return fault.New(fault.Missing, "give the FSP and the name of the key")
+	}
+	return nil
+}
+
 func deleteKey(_ context.Context, w *work) error {
 	var d KeyDocument
 	if err := w.read(&d); err != nil {
 		return err
 	}
-	if d.FSP == "" || d.Name == "" {
-		return fault.New(fault.Missing, "give the FSP and the name of the key")
+	if err := d.check(); err != nil {
+		return err
 	}
-	return w.core.manager.Delete(w.tx, d.FSP, d.Name, w.actor)
+	return w.deleteKey(d.FSP, d.Name, "")
+}
+
+// deleteKey deletes a key; a use, if one is given, must be the key's.
+func (w *work) deleteKey(f cpm.FSP, name string, use cpm.KeyUse) error {
+	ref, err := w.core.manager.Delete(w.tx, f, name, use, w.actor)
+	if err != nil {
+		return err
+	}
+	w.keyDetail(f, ref, "deleted")
+	return nil
 }

@@ -56,6 +56,7 @@ type Core struct {
 	snapshot atomic.Pointer[Snapshot]
 	counters *counters
 	replays  *replays
+	updates  *updateCounters
 	runners  *runners
 	bytes    budget
 	started  time.Time
@@ -81,7 +82,7 @@ func New(c Config) *Core {
 	}
 	core := &Core{
 		config: c, manager: keys.NewManager(c.Ring, c.Now), log: c.Logger.With(slog.String("component", "core")),
-		rows: map[cpm.Operation]cpm.Row{}, counters: newCounters(), replays: newReplays(),
+		rows: map[cpm.Operation]cpm.Row{}, counters: newCounters(), replays: newReplays(), updates: newUpdateCounters(),
 		runners: newRunners(), started: c.Now(), state: cpm.Starting,
 	}
 	core.bytes.limit = c.BytesInFlight

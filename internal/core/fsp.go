@@ -124,7 +124,11 @@ func (s *Snapshot) active(name cpm.FSP) (*FSP, error) {
 		return nil, fault.New(fault.NotFound, "the FSP is not known; add it with: cpm fsp add")
 	}
 	if f.Suspended {
-		return nil, fault.New(fault.State, "the FSP is suspended; resume it with: cpm fsp resume")
+		return nil, errSuspended()
 	}
 	return f, nil
+}
+
+func errSuspended() error {
+	return fault.New(fault.State, "the FSP is suspended; resume it with: cpm fsp resume")
 }

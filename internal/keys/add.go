@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
@@ -45,6 +46,13 @@ func (m *Manager) Add(tx *store.Tx, a Addition, private secret.Bytes, actor stri
 	if err != nil {
 		return cpm.KeyRef{}, err
 	}
+	versions, err := tx.Objects(series.ID)
+	if err != nil {
+		return cpm.KeyRef{}, err
+	}
+	if err := returns(versions, p.spki); err != nil {
+		return cpm.KeyRef{}, err
+	}
 	o := m.object(a, series, p, algorithm, actor, now)
 	if o.Kind == KindPrivate {
 		o.Sealed, err = m.ring.Seal(tx, series.Space, associated(o.ID, o.Version, o.Kind, series.Use, algorithm), p.private)
@@ -52,7 +60,7 @@ func (m *Manager) Add(tx *store.Tx, a Addition, private secret.Bytes, actor stri
 			return cpm.KeyRef{}, err
 		}
 	}
-	if err := m.supersede(tx, series.ID, o.ActivatedAt, actor, now); err != nil {
+	if err := m.supersede(tx, versions, o.ActivatedAt, actor, now); err != nil {
 		return cpm.KeyRef{}, err
 	}
 	if err := tx.Put(series); err != nil {
@@ -75,7 +83,8 @@ func take(a Addition, private secret.Bytes) (pair, string, error) {
 	if err != nil {
 		return pair{}, "", err
 	}
-	if err := fspiop.CheckPublicKey(p.public); err != nil {
+	if err := CheckStrength(p.public); err != nil {
+		p.private.Destroy()
 		return pair{}, "", err
 	}
 	return p, algorithm, nil
@@ -165,11 +174,7 @@ func (m *Manager) object(a Addition, s *store.Series, p pair, algorithm, actor s
 }
 
 // supersede marks the versions that the new one takes the place of, from its activation on. They stay as backup.
-func (m *Manager) supersede(tx *store.Tx, series [16]byte, from int64, actor string, now time.Time) error {
-	versions, err := tx.Objects(series)
-	if err != nil {
-		return err
-	}
+func (m *Manager) supersede(tx *store.Tx, versions []store.Object, from int64, actor string, now time.Time) error {
 	for i := range versions {
 		if versions[i].SupersededAt != 0 && versions[i].SupersededAt <= from {
 			continue
@@ -178,6 +183,20 @@ func (m *Manager) supersede(tx *store.Tx, series [16]byte, from int64, actor str
 		versions[i].UpdatedAt, versions[i].UpdatedBy = store.Micros(now), actor
 		if err := tx.Put(&versions[i]); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// returns refuses key material that was given up for good: what is compromised or destroyed never comes back, not even as a
+// new version.
+func returns(versions []store.Object, spki []byte) error {
+	for i := range versions {
+		switch versions[i].State {
+		case Compromised, Destroyed, DestroyedCompromised:
+			if bytes.Equal(versions[i].Public, spki) {
+				return breaks(RuleReturning, fault.State, nil, "this key was compromised or destroyed before; make a new one")
+			}
 		}
 	}
 	return nil

@@ -7,31 +7,41 @@ import (
 )
 
 // Delete marks a key as deleted and deactivates its versions, so that none of them is used from the commit on, not even
-// after a later Add under the same name. The versions stay as backup.
-func (m *Manager) Delete(tx *store.Tx, f cpm.FSP, name, actor string) error {
+// after a later Add under the same name. The versions stay as backup. A
+// use, if one is given, must be the key's. The version that was the current one is returned.
+func (m *Manager) Delete(tx *store.Tx, f cpm.FSP, name string, use cpm.KeyUse, actor string) (cpm.KeyRef, error) {
 	s, err := tx.SeriesNamed(string(f), name)
 	if err != nil {
-		return err
+		return cpm.KeyRef{}, err
 	}
 	if s == nil {
-		return fault.New(fault.NotFound, "the FSP has no key of this name")
+		return cpm.KeyRef{}, fault.New(fault.NotFound, "the FSP has no key of this name")
+	}
+	if use != "" && s.Use != string(use) {
+		return cpm.KeyRef{}, fault.New(fault.State, "the key is there with use %s", s.Use)
 	}
 	if s.Deleted {
-		return fault.New(fault.State, "the key is deleted already")
+		return cpm.KeyRef{}, fault.New(fault.State, "the key is deleted already")
 	}
 	at := store.Micros(m.now())
 	s.Deleted, s.UpdatedAt, s.UpdatedBy = true, at, actor
 	versions, err := tx.Objects(s.ID)
 	if err != nil {
-		return err
+		return cpm.KeyRef{}, err
 	}
+	last := cpm.KeyRef{Name: name, Version: number(s.Current)}
 	for i := range versions {
-		if o := &versions[i]; o.State == Active || o.State == PreActive || o.State == Suspended {
-			o.State, o.UpdatedAt, o.UpdatedBy = Deactivated, at, actor
-			if err := tx.Put(o); err != nil {
-				return err
-			}
+		o := &versions[i]
+		if o.Version == s.Current {
+			last.ID = cpm.KeyID(o.ID)
+		}
+		if o.State != Active && o.State != PreActive && o.State != Suspended {
+			continue
+		}
+		o.State, o.UpdatedAt, o.UpdatedBy = Deactivated, at, actor
+		if err := tx.Put(o); err != nil {
+			return cpm.KeyRef{}, err
 		}
 	}
-	return tx.Put(s)
+	return last, tx.Put(s)
 }

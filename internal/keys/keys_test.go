@@ -174,7 +174,7 @@ func TestADeletedKeyIsUsedNeverAgain(t *testing.T) {
 	b := newBench(t)
 	b.mustAdd(Addition{Name: "jws", Generate: "ES256"})
 	remove := func() error {
-		return b.change(func(tx *store.Tx) error { return b.manager.Delete(tx, "payerfsp", "jws", "x") })
+		return b.change(func(tx *store.Tx) error { _, err := b.manager.Delete(tx, "payerfsp", "jws", "", "x"); return err })
 	}
 	b.must(remove())
 	if _, err := b.protect("", 0); !errors.Is(err, fault.State) {
@@ -190,7 +190,7 @@ func TestADeletedKeyIsUsedNeverAgain(t *testing.T) {
 	if got, _ := b.process(); !slices.Equal(got, []string{"jws/2"}) {
 		t.Errorf("after another Add %v verify", got)
 	}
-	err := b.change(func(tx *store.Tx) error { return b.manager.Delete(tx, "payerfsp", "other", "x") })
+	err := b.change(func(tx *store.Tx) error { _, err := b.manager.Delete(tx, "payerfsp", "other", "", "x"); return err })
 	if !errors.Is(err, fault.NotFound) {
 		t.Errorf("an unknown key: %v", err)
 	}

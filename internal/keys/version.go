@@ -4,6 +4,8 @@
 package keys
 
 import (
+	"crypto"
+	"crypto/x509"
 	"fmt"
 	"time"
 
@@ -46,6 +48,9 @@ type Version struct {
 
 // Private says whether the CPM holds the private half.
 func (v *Version) Private() bool { return v.Row.Kind == KindPrivate }
+
+// Public is the public half.
+func (v *Version) Public() (crypto.PublicKey, error) { return x509.ParsePKIXPublicKey(v.Row.Public) }
 
 // State is the effective state: the stored one and the dates, judged at an instant.
 func (v *Version) State(now time.Time) string {

@@ -99,7 +99,7 @@ func (s *Store) Migrated(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// ForgetMigrations makes the database one whose first migration was cut off. Where that leaves nothing, so does it.
+// ForgetMigrations makes the database one whose migrations were cut off in the first. Where that leaves nothing, so does it.
 func (s *Store) ForgetMigrations(ctx context.Context) error {
 	if !strings.Contains(strings.Join(s.dialect.types, " "), "IF NOT EXISTS") {
 		_, err := s.db.ExecContext(ctx, "DROP SCHEMA public CASCADE")
@@ -109,7 +109,7 @@ func (s *Store) ForgetMigrations(ctx context.Context) error {
 		return err
 	}
 	for _, statement := range []string{
-		"DELETE FROM migrations WHERE version_id = 1", `DROP TABLE "settings"`, `DROP TABLE "keks"`, `DELETE FROM "store"`,
+		"DELETE FROM migrations WHERE version_id > 0", `DROP TABLE "settings"`, `DROP TABLE "keks"`, `DELETE FROM "store"`,
 	} {
 		if _, err := s.db.ExecContext(ctx, statement); err != nil {
 			return err

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,14 +28,19 @@ func open(t *testing.T, path string) *store.Store {
 func TestNewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "cpm.db")
-	first, err := os.ReadFile("migrations/00001_first.sql")
-	if err != nil {
-		t.Fatal(err)
+	there, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(there) == 0 {
+		t.Fatal(err, there)
 	}
-	newer, err := store.OpenWith(t.Context(), path, fstest.MapFS{
-		"migrations/00001_first.sql":  {Data: first},
-		"migrations/00002_second.sql": {Data: []byte("-- +goose Up\nCREATE TABLE t (a @int PRIMARY KEY) @table;\n")},
-	})
+	files := fstest.MapFS{"migrations/09999_newer.sql": {Data: []byte("-- +goose Up\nCREATE TABLE t (a @int PRIMARY KEY) @table;\n")}}
+	for _, name := range there {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: text}
+	}
+	newer, err := store.OpenWith(t.Context(), path, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +48,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = store.Open(t.Context(), store.Config{Driver: "sqlite", DSN: path})
-	if !errors.Is(err, fault.State) || !strings.Contains(fault.From(err).Public, "schema 2 and this program knows 1; use the newer program") {
+	if !errors.Is(err, fault.State) || !strings.Contains(fault.From(err).Public, fmt.Sprintf("schema 9999 and this program knows %d; use the newer program", len(there))) {
 		t.Errorf("got %v", err)
 	}
 }

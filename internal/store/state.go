@@ -24,6 +24,7 @@ type State struct {
 	RootTerms     []RootTerm
 	KEKs          []KEK
 	Settings      []Setting
+	KeyUpdates    []KeyUpdate
 }
 
 // lists is the register of the secured tables: whatever is not here does not exist for the store.
@@ -33,6 +34,7 @@ func (s *State) lists() []list {
 		in(&s.Adapters), in(&s.Endpoints), in(&s.HSMs), in(&s.Routes),
 		in(&s.Grants), in(&s.Groups), in(&s.Users), in(&s.GroupCommands), in(&s.Whitelist),
 		in(&s.Proposals), in(&s.Approvals), in(&s.RootTerms), in(&s.KEKs), in(&s.Settings),
+		in(&s.KeyUpdates),
 	}
 }
 

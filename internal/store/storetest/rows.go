@@ -46,7 +46,7 @@ func freshStoreIsEmpty(t *testing.T, g Target) {
 func rowsOf(s *store.State) []store.Row {
 	return concat(all(s.FSPs), all(s.Series), all(s.Objects), all(s.Links), all(s.Adapters), all(s.Endpoints), all(s.HSMs),
 		all(s.Routes), all(s.Grants), all(s.Groups), all(s.Users), all(s.GroupCommands), all(s.Whitelist), all(s.Proposals),
-		all(s.Approvals), all(s.RootTerms), all(s.KEKs), all(s.Settings))
+		all(s.Approvals), all(s.RootTerms), all(s.KEKs), all(s.Settings), all(s.KeyUpdates))
 }
 
 func concat(lists ...[]store.Row) (rows []store.Row) {

@@ -46,6 +46,7 @@ func Samples() []store.Row {
 		&store.RootTerm{ID: id(5), Provider: "file", Sealed: []byte{1}, State: "active", CreatedAt: 34},
 		&store.KEK{Space: "payerfsp", Version: 1, Term: id(5), Sealed: []byte{2}, CreatedAt: 35},
 		&store.Setting{Name: "overlap", Value: []byte("300")},
+		&store.KeyUpdate{Space: "payerfsp", Seq: 36, Nonce: "0123456789abcdef", At: 37},
 	}
 }
 
@@ -71,5 +72,6 @@ func Bare() []store.Row {
 		&store.RootTerm{ID: zero},
 		&store.KEK{Space: "", Version: 0, Term: zero},
 		&store.Setting{Name: "s"},
+		&store.KeyUpdate{Space: ""},
 	}
 }
