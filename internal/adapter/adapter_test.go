@@ -39,14 +39,16 @@ func newFleet(t *testing.T) *fleet {
 	}}
 }
 
-func (f *fleet) core(t *testing.T, name string) *tls.Config {
+func (f *fleet) core(t *testing.T, name string) func() (*tls.Config, error) {
 	t.Helper()
 	leaf, err := f.authority.Issue(time.Now(), "core", name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{leaf.TLS()}, RootCAs: f.authority.Pool(), ServerName: "ssm.cpm",
+	return func() (*tls.Config, error) {
+		return &tls.Config{
+			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{leaf.TLS()}, RootCAs: f.authority.Pool(), ServerName: "ssm.cpm",
+		}, nil
 	}
 }
 

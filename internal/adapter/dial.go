@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"crypto/tls"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -10,7 +11,7 @@ import (
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 )
 
-// wires are one connection to an adapter: the Control stream, and what comes after the greeting.
+// wires are one connection to the other side: the Control stream, and what comes after the greeting.
 type wires struct {
 	control controlStream
 	work    func() (workStream, error)
@@ -22,9 +23,13 @@ type wires struct {
 type opener func(ctx context.Context) (*wires, error)
 
 // dialer connects by gRPC over TLS, without a proxy: links stay inside.
-func dialer(c ClientConfig) opener {
+func dialer(address string, t func() (*tls.Config, error)) opener {
 	return func(ctx context.Context) (*wires, error) {
-		connection, err := grpc.NewClient("passthrough:///"+c.Address, grpc.WithTransportCredentials(credentials.NewTLS(c.TLS)),
+		present, err := t()
+		if err != nil {
+			return nil, err
+		}
+		connection, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(credentials.NewTLS(present)),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)), grpc.WithDisableRetry(),
 			grpc.WithNoProxy(), grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: aliveEvery, Timeout: aliveWait}))
 		if err != nil {

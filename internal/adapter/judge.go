@@ -33,7 +33,7 @@ func resultOf(a *cpmv1.Answer, asked cpm.Operation) (*cpm.Result, error) {
 	return r, nil
 }
 
-// faultOf is the decline an adapter answered: one of the kinds a module may answer with, or Device.
+// faultOf is the decline an adapter answered: one of the kinds it may answer with, or Device.
 func faultOf(a *cpmv1.Answer) error {
 	if a.GetKeyNotHeld() {
 		return fault.New(fault.Unavailable, "the adapter does not hold the key").Because(cpm.ErrKeyNotHeld)
@@ -99,12 +99,57 @@ func constantText(k fault.Kind) string {
 
 func causeText(text string) error { return errors.New(text[:min(len(text), maxCause)]) }
 
+// declineOf is the decline the core answered to an adapter that dialled in. It may be of every kind.
+func declineOf(a *cpmv1.Answer) error {
+	kind, ok := fault.KindNamed(a.GetFault())
+	if !ok {
+		return fault.New(fault.Internal, "the CPM gave an answer this adapter does not understand").Because(causeText("kind " + a.GetFault()))
+	}
+	text := a.GetText()
+	if !printable(text) {
+		text = "the CPM declined; see its log under the request id"
+	}
+	return fault.New(kind, "%s", text)
+}
+
+// stateOf judges a state: one there is.
+func stateOf(s *cpmv1.LinkStatus) (cpm.State, error) {
+	state := cpm.State(s.GetState())
+	if !slices.Contains([]cpm.State{cpm.Starting, cpm.Active, cpm.ShuttingDown, cpm.Inactive, cpm.Stopped}, state) {
+		return "", fault.New(fault.Device, "the adapter answered no state there is")
+	}
+	return state, nil
+}
+
+// Bounds of the counters of an adapter that dialled in: how many, and how long their names.
+const (
+	maxCounts    = 64
+	maxCountName = 64
+)
+
+// serviceStatusOf judges the status of an adapter that dialled in. Its counters have names of its own.
+func serviceStatusOf(s *cpmv1.LinkStatus) (cpm.ServiceStatus, error) {
+	state, err := stateOf(s)
+	if err != nil {
+		return cpm.ServiceStatus{}, err
+	}
+	out := cpm.ServiceStatus{State: state, Counts: map[string]cpm.Outcomes{}}
+	for _, c := range s.GetCounts() {
+		name := c.GetOperation()
+		if len(out.Counts) < maxCounts && (name == "" || printable(name) && len(name) <= maxCountName) {
+			out.Counts[name] = cpm.Outcomes{Success: c.GetSuccess(), Failed: c.GetFailed(), Invalid: c.GetInvalid()}
+		}
+	}
+	return out, nil
+}
+
 // statusOf judges a status: a state there is, and counters of operations there are.
 func statusOf(s *cpmv1.LinkStatus) (cpm.Status, error) {
-	out := cpm.Status{State: cpm.State(s.GetState()), Counts: map[cpm.Operation]cpm.Outcomes{}}
-	if !slices.Contains([]cpm.State{cpm.Starting, cpm.Active, cpm.ShuttingDown, cpm.Inactive, cpm.Stopped}, out.State) {
-		return cpm.Status{}, fault.New(fault.Device, "the adapter answered no state there is")
+	state, err := stateOf(s)
+	if err != nil {
+		return cpm.Status{}, err
 	}
+	out := cpm.Status{State: state, Counts: map[cpm.Operation]cpm.Outcomes{}}
 	known := map[cpm.Operation]bool{"": true} // the adapter's own row of what it does not know
 	for _, row := range cpm.Operations() {
 		known[row.Operation] = true

@@ -54,7 +54,7 @@ const maxMessage = 16 << 20
 // idRoom is what an id adds to a frame at most; ids are given after the size is checked.
 const idRoom = 16
 
-func fits(m proto.Message) bool { return proto.Size(m)+idRoom <= maxMessage }
+func fits(m proto.Message, limit int) bool { return proto.Size(m)+idRoom <= limit }
 
 // greetTimeout bounds connecting, greeting and configuring.
 const greetTimeout = 10 * time.Second

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
-
-	"github.com/mojaloop/cpm/internal/fault"
 )
 
 // outbox is what goes out on one stream. One goroutine writes, so that no caller ever waits for the other side to read: a
@@ -36,12 +34,12 @@ func (l *letter[F]) withdraw() bool {
 }
 
 // post puts a letter in the box, if there is room.
-func (o *outbox[F]) post(l *letter[F]) error {
+func (o *outbox[F]) post(l *letter[F]) bool {
 	select {
 	case o.queue <- l:
-		return nil
+		return true
 	default:
-		return fault.New(fault.Busy, "the adapter does not take requests in; try again shortly")
+		return false
 	}
 }
 

@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"slices"
@@ -10,8 +11,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
@@ -41,14 +40,15 @@ type ServerConfig struct {
 // defaultCredit is enough to keep every worker busy over a link of some milliseconds.
 const defaultCredit = 1024
 
+// maxLinks bounds the links of one adapter: each core has one, or two for a moment.
+const maxLinks = 256
+
 // Server answers links. It is the adapter's end.
 type Server struct {
-	cpmv1.UnimplementedLinkServiceServer
+	listening
 
-	config  ServerConfig
-	reading sync.WaitGroup // the goroutines that read streams
-	mu      sync.Mutex
-	links   map[string]*serverLink // by the peer's address: one connection, one link
+	config ServerConfig
+	links  roll[serverLink]
 }
 
 // NewServer makes a Server.
@@ -57,66 +57,24 @@ func NewServer(c ServerConfig) *Server {
 		c.Credit = defaultCredit
 	}
 	c.Credit, c.Versions = min(c.Credit, maxCredit), c.Versions.orBuilt()
-	return &Server{config: c, links: map[string]*serverLink{}}
+	return &Server{config: c, links: newRoll[serverLink](maxLinks)}
 }
 
 // Serve answers links on l until ctx ends, then completes what is in flight and returns.
 func (s *Server) Serve(ctx context.Context, l net.Listener, t *tls.Config) error {
-	g := grpc.NewServer(grpc.Creds(credentials.NewTLS(t)), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: aliveEvery, Timeout: aliveWait}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: aliveEvery / 2}),
-		grpc.ConnectionTimeout(greetTimeout), grpc.MaxConcurrentStreams(streamsPerLink), grpc.WaitForHandlers(true))
-	cpmv1.RegisterLinkServiceServer(g, s)
-	failed := make(chan error, 1)
-	go func() { failed <- g.Serve(l) }()
-	defer s.reading.Wait()
-	select {
-	case err := <-failed:
-		s.drain(context.WithoutCancel(ctx))
-		g.Stop()
-		return err
-	case <-ctx.Done():
-	}
-	s.drain(context.WithoutCancel(ctx))
-	// The links have been told to end; this lets their last answers out.
-	force := time.AfterFunc(flushTimeout, g.Stop)
-	defer force.Stop()
-	g.GracefulStop()
-	<-failed //nolint:errcheck // it ended because it was told to
-	return nil
+	return s.serve(ctx, l, t, maxMessage, s, s.drain)
 }
-
-// streamsPerLink is Control and Work, and room for two that are refused with words.
-const streamsPerLink = 4
-
-// flushTimeout bounds how long last answers are on their way.
-const flushTimeout = time.Second
-
-// drainTimeout bounds how long operations in flight are completed at the end.
-const drainTimeout = 10 * time.Second
 
 // drain ends every link and its module in an orderly way.
 func (s *Server) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
-	defer cancel()
 	var group sync.WaitGroup
-	for _, l := range s.all() {
+	for _, l := range s.links.all() {
 		group.Go(func() {
 			_ = l.shutdown(ctx) // what is not complete by now is told so by the end of the link
 			l.stop()
 		})
 	}
 	group.Wait()
-}
-
-func (s *Server) all() []*serverLink {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all []*serverLink
-	for _, l := range s.links {
-		all = append(all, l)
-	}
-	return all
 }
 
 // Control greets a core and answers its questions.
@@ -156,77 +114,44 @@ func (s *Server) control(key string, session exporter, stream controlStream) err
 }
 
 func (s *Server) work(key string, stream workStream) error {
-	s.mu.Lock()
-	l := s.links[key]
-	s.mu.Unlock()
+	l := s.links.find(key)
 	if l == nil || l.working.Swap(true) {
-		return fault.New(fault.State, "the link has not been greeted, or has its work stream already")
+		return errNotGreeted()
 	}
 	defer l.stop()
 	out := newOutbox[*cpmv1.WorkFrame](s.config.Credit)
-	return converse(l.ctx, &s.reading, stream, out, func() error { return l.readWork(stream, out) })
+	return converse(l.ctx, &s.reading, stream, out, func() error { return l.intake.read(stream, out) })
 }
 
-// converse reads and writes one stream until either ends or ctx does, and then writes what is left. Its reader ends with the
-// stream, which is when the caller has returned.
-func converse[F any](ctx context.Context, reading *sync.WaitGroup, s stream[F], out *outbox[F], read func() error) error {
-	stop, readerEnded, writerEnded := make(chan struct{}), make(chan error, 1), make(chan error, 1)
-	reading.Go(func() { readerEnded <- read() })
-	go func() { writerEnded <- out.run(s, stop) }()
-	var err error
-	select {
-	case err = <-readerEnded:
-	case err = <-writerEnded:
-		close(stop)
-		return err
-	case <-ctx.Done():
-	}
-	close(stop)
-	<-writerEnded //nolint:errcheck // the other side is gone, or has everything
-	return err
-}
-
-// admit checks that the peer's certificate has an allowed name, and gives the key of its connection.
-func (s *Server) admit(ctx context.Context) (string, exporter, error) {
+// caller is the connection of a stream: its key among the links, its session, and the certificate, which is verified.
+func caller(ctx context.Context) (key string, e exporter, c *x509.Certificate, err error) {
 	state, err := session(ctx)
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
+	}
+	if len(state.VerifiedChains) == 0 {
+		return "", nil, nil, fault.New(fault.Unauthenticated, "the certificate is not verified")
 	}
 	p, _ := peer.FromContext(ctx)
-	for _, name := range state.PeerCertificates[0].DNSNames {
-		if len(state.VerifiedChains) > 0 && slices.Contains(s.config.Allowed, name) {
-			return p.Addr.String(), state, nil
-		}
-	}
-	s.config.Logger.LogAttrs(ctx, slog.LevelWarn, "a caller without an allowed name was refused", obs.Event("link.refused"),
-		obs.Adapter(s.config.Name))
-	return "", nil, fault.New(fault.Denied, "this certificate may not use the link")
+	return p.Addr.String(), state, state.PeerCertificates[0], nil
 }
 
-// maxLinks bounds the links of one adapter: each core has one, or two for a moment.
-const maxLinks = 256
-
-func (s *Server) enter(key string, l *serverLink) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.links[key] != nil:
-		return fault.New(fault.Conflict, "this connection has a link already")
-	case len(s.links) >= maxLinks:
-		return fault.New(fault.Busy, "the adapter has as many links as it takes")
+// admit checks that the core's certificate has an allowed name.
+func (s *Server) admit(ctx context.Context) (string, exporter, error) {
+	key, session, certificate, err := caller(ctx)
+	if err == nil && !slices.ContainsFunc(certificate.DNSNames, func(name string) bool { return slices.Contains(s.config.Allowed, name) }) {
+		err = fault.New(fault.Denied, "this certificate may not use the link")
 	}
-	s.links[key] = l
-	return nil
+	if err != nil {
+		s.config.Logger.LogAttrs(ctx, slog.LevelWarn, "a caller without an allowed name was refused", obs.Event("link.refused"),
+			obs.Adapter(s.config.Name))
+	}
+	return key, session, err
 }
 
-// leave ends a link. One that was refused has not entered and leaves nothing.
+// leave ends a link.
 func (s *Server) leave(key string, l *serverLink) {
-	s.mu.Lock()
-	entered := s.links[key] == l
-	if entered {
-		delete(s.links, key)
-	}
-	s.mu.Unlock()
+	entered := s.links.leave(key, l)
 	l.end()
 	if entered {
 		s.config.Logger.LogAttrs(context.WithoutCancel(l.ctx), slog.LevelInfo, "a core is gone; its keys are dropped", obs.Event("link.down"),

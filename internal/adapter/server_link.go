@@ -32,18 +32,14 @@ type serverLink struct {
 	answers *outbox[*cpmv1.ControlFrame]
 	session exporter
 	private hpke.PrivateKey
-	epoch   uint64
+	intake  *intake
 	working atomic.Bool // the Work stream is there
 
-	order   chan struct{} // has an element while a question is answered or the link ends; waiting for it can be given up
-	asked   uint64        // no id of the Control stream up to here is used again
-	ended   bool
-	mu      sync.Mutex
-	module  cpm.Module
-	open    map[uint64]context.CancelFunc // operations in flight
-	idle    chan struct{}                 // closed when open becomes empty; nil if nobody asked
-	highest uint64                        // no id of the Work stream up to here is used again
-	closing bool                          // no operation begins any more
+	order  chan struct{} // has an element while a question is answered or the link ends; waiting for it can be given up
+	asked  uint64        // no id of the Control stream up to here is used again
+	ended  bool
+	mu     sync.Mutex
+	module cpm.Module
 }
 
 func newServerLink(ctx context.Context, s *Server, e exporter) (*serverLink, error) {
@@ -52,10 +48,12 @@ func newServerLink(ctx context.Context, s *Server, e exporter) (*serverLink, err
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	return &serverLink{
+	l := &serverLink{
 		server: s, ctx: ctx, stop: stop, answers: newOutbox[*cpmv1.ControlFrame](answerRoom), session: e, private: private,
-		epoch: newEpoch(), order: make(chan struct{}, 1), open: map[uint64]context.CancelFunc{},
-	}, nil
+		order: make(chan struct{}, 1),
+	}
+	l.intake = newIntake(ctx, partyAdapter, s.config.Credit, l.perform)
+	return l, nil
 }
 
 // greet reads the core's Hello and sends ours. The link is entered before: the core's Work stream may be here at once.
@@ -71,12 +69,12 @@ func (l *serverLink) greet(stream controlStream, key string) error {
 	if first.GetHello().GetName() != c.Name {
 		return fault.New(fault.NotFound, "this is another adapter than the core looks for")
 	}
-	if err := l.server.enter(key, l); err != nil {
+	if err := l.server.links.enter(key, l); err != nil {
 		return err
 	}
 	c.Logger.LogAttrs(l.ctx, slog.LevelInfo, "a core is connected", obs.Event("link.up"), obs.Adapter(c.Name))
 	l.answers.deliver(&cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Hello{Hello: &cpmv1.Hello{
-		VersionMin: c.Versions.Min, VersionMax: c.Versions.Max, Name: c.Name, Epoch: l.epoch, Credit: uint32(c.Credit), //nolint:gosec // at most maxCredit
+		VersionMin: c.Versions.Min, VersionMax: c.Versions.Max, Name: c.Name, Epoch: l.intake.epoch, Credit: uint32(c.Credit), //nolint:gosec // at most maxCredit
 		HpkePublicKey: l.private.PublicKey().Bytes(),
 	}}})
 	return nil
@@ -94,7 +92,7 @@ func (l *serverLink) readControl(stream controlStream) error {
 		}
 		l.asked = f.GetId()
 		l.reply(f.GetId(), l.answer(f))
-		if f.GetShutdown() != nil && l.begins() {
+		if f.GetShutdown() != nil && l.intake.close() {
 			l.server.reading.Go(func() { l.finish(f.GetId()) })
 		}
 	}
@@ -102,15 +100,6 @@ func (l *serverLink) readControl(stream controlStream) error {
 
 func (l *serverLink) reply(id uint64, a *cpmv1.ControlAnswer) {
 	l.answers.deliver(&cpmv1.ControlFrame{Id: id, Kind: &cpmv1.ControlFrame_Answer{Answer: a}})
-}
-
-// begins says whether this is the first Shutdown of the link.
-func (l *serverLink) begins() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	first := !l.closing
-	l.closing = true
-	return first
 }
 
 func (l *serverLink) answer(f *cpmv1.ControlFrame) *cpmv1.ControlAnswer {
@@ -228,9 +217,7 @@ func (l *serverLink) status() (*cpmv1.LinkStatus, error) {
 		return nil, err
 	}
 	s, err := module.Status(l.ctx)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closing && s.State == cpm.Active {
+	if l.intake.isClosing() && s.State == cpm.Active {
 		s.State = cpm.ShuttingDown
 	}
 	return statusFrame(s), err
@@ -259,14 +246,10 @@ func (l *serverLink) finish(id uint64) {
 
 // shutdown lets no operation begin, completes what is in flight, answers included, and ends the module.
 func (l *serverLink) shutdown(ctx context.Context) error {
+	l.intake.complete(ctx)
 	l.mu.Lock()
-	l.closing = true
-	idle, module := l.none(), l.module
+	module := l.module
 	l.mu.Unlock()
-	select {
-	case <-idle:
-	case <-ctx.Done():
-	}
 	if controlled, ok := module.(cpm.Controlled); ok {
 		return controlled.Shutdown(ctx)
 	}
@@ -305,4 +288,17 @@ func statusFrame(s cpm.Status) *cpmv1.LinkStatus {
 		out.Counts = append(out.Counts, &cpmv1.LinkCount{Operation: string(o), Success: n.Success, Failed: n.Failed, Invalid: n.Invalid})
 	}
 	return out
+}
+
+// perform has the module of the link do one operation.
+func (l *serverLink) perform(ctx context.Context, a *cpmv1.Ask) *cpmv1.Answer {
+	module, err := l.current()
+	if err != nil {
+		return answerOf(nil, err)
+	}
+	r, err := requestOf(a, l.server.config.Now())
+	if err != nil {
+		return answerOf(nil, err)
+	}
+	return answerOf(module.Do(ctx, r))
 }

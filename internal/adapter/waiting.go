@@ -7,7 +7,8 @@ import (
 
 // waiting are the questions of one side that have no answer yet. Ids count up by two and are never used again.
 type waiting[A any] struct {
-	late *atomic.Uint64
+	party party
+	late  *atomic.Uint64
 
 	mu     sync.Mutex
 	next   uint64
@@ -17,8 +18,8 @@ type waiting[A any] struct {
 }
 
 // newWaiting begins with 1 for the side that dialled and 2 for the other. late counts the answers nobody waited for.
-func newWaiting[A any](first uint64, late *atomic.Uint64) *waiting[A] {
-	return &waiting[A]{next: first, open: map[uint64]chan A{}, late: late}
+func newWaiting[A any](p party, first uint64, late *atomic.Uint64) *waiting[A] {
+	return &waiting[A]{party: p, next: first, open: map[uint64]chan A{}, late: late}
 }
 
 // add opens a question and sends it, which must not block. Both happen under one lock, because the other side takes ids
@@ -27,7 +28,7 @@ func (w *waiting[A]) add(room int, send func(id uint64) error) (uint64, <-chan A
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return 0, nil, lost()
+		return 0, nil, w.party.lost()
 	}
 	if err := send(w.next); err != nil {
 		return 0, nil, err

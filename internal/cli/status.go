@@ -50,8 +50,13 @@ func statusAnswer(s command.Status, now time.Time) answer {
 		{"late answers", fmt.Sprint(s.Late)},
 		{"Mojaloop HTTP", s.Listen.MojaloopHTTP},
 		{"Mojaloop gRPC", s.Listen.MojaloopGRPC},
+		{"command port", s.Listen.Command},
+		{"key update port", s.Listen.KeyUpdate},
 		{"probes", s.Listen.Probes},
 	}}
+	if len(s.Listen.NotOpen) > 0 {
+		head.rows = append(head.rows, []string{"not open", strings.Join(s.Listen.NotOpen, " ")})
+	}
 	if r := s.RiskAcceptance; r != nil {
 		head.rows = append(head.rows, []string{"risk accepted", r.Date + " by " + r.By + ": " + r.Text})
 	}

@@ -17,11 +17,15 @@ type About struct {
 	RiskAcceptance *RiskAcceptance `json:"riskAcceptance,omitempty"`
 }
 
-// Listen has the addresses the server is bound to; an empty one is switched off.
+// Listen has the addresses the server is bound to; an empty one is switched off or not open.
 type Listen struct {
 	MojaloopHTTP string `json:"mojaloopHTTP,omitempty"`
 	MojaloopGRPC string `json:"mojaloopGRPC,omitempty"`
+	Command      string `json:"command,omitempty"`
+	KeyUpdate    string `json:"keyUpdate,omitempty"`
 	Probes       string `json:"probes,omitempty"`
+	// NotOpen are the keys of ports that are configured and could not be opened; the CPM serves without them.
+	NotOpen []string `json:"notOpen,omitempty"`
 }
 
 // RiskAcceptance is the bootstrap configuration's record of the same name.

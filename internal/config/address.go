@@ -22,6 +22,8 @@ func (v *validator) listeners(c *Config) {
 	for _, l := range []struct{ path, address string }{
 		{"listen.mojaloopHTTP", c.Listen.MojaloopHTTP},
 		{"listen.mojaloopGRPC", c.Listen.MojaloopGRPC},
+		{"listen.command", c.Listen.Command},
+		{"listen.keyUpdate", c.Listen.KeyUpdate},
 		{"listen.probes", c.Listen.Probes},
 	} {
 		if l.address == "" {

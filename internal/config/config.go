@@ -54,6 +54,11 @@ type Listen struct {
 	MojaloopHTTP string `yaml:"mojaloopHTTP" env:"CPM_LISTEN_MOJALOOP_HTTP"`
 	// Mojaloop port, gRPC. An empty text in the file switches it off.
 	MojaloopGRPC string `yaml:"mojaloopGRPC" env:"CPM_LISTEN_MOJALOOP_GRPC"`
+	// Command port, where Command adapters dial in over mutual TLS. It is optional: when it is switched off by an empty text in
+	// the file, or cannot be bound, the CPM serves without it, says so in the log, and shows it in its status.
+	Command string `yaml:"command" env:"CPM_LISTEN_COMMAND"`
+	// Key update port, where Key Update adapters dial in over mutual TLS. It is optional in the same way.
+	KeyUpdate string `yaml:"keyUpdate" env:"CPM_LISTEN_KEY_UPDATE"`
 	// Port of the probes, the metrics and the health page, plain HTTP. It answers anybody who reaches it. An empty text
 	// in the file switches it off.
 	Probes string `yaml:"probes" env:"CPM_LISTEN_PROBES"`

@@ -14,6 +14,8 @@ func Default() Config {
 		Listen: Listen{
 			MojaloopHTTP: ":7800",
 			MojaloopGRPC: ":7801",
+			Command:      ":7802",
+			KeyUpdate:    ":7803",
 			Probes:       "127.0.0.1:7830",
 		},
 		Log:          Log{Level: "info", Format: "json"},

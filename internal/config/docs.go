@@ -10,6 +10,8 @@ func docs() map[string]string {
 		"rootKey.file":          "File with the root key. It is refused when anybody but its owner may read it (mode wider than 0600). Without this file the keys in the database are lost: keep a copy apart from the database's backups.",
 		"listen.mojaloopHTTP":   "Mojaloop port, HTTPS and JSON. An empty text in the file switches it off; one of the two Mojaloop ports is needed.",
 		"listen.mojaloopGRPC":   "Mojaloop port, gRPC. An empty text in the file switches it off.",
+		"listen.command":        "Command port, where Command adapters dial in over mutual TLS. It is optional: when it is switched off by an empty text in the file, or cannot be bound, the CPM serves without it, says so in the log, and shows it in its status.",
+		"listen.keyUpdate":      "Key update port, where Key Update adapters dial in over mutual TLS. It is optional in the same way.",
 		"listen.probes":         "Port of the probes, the metrics and the health page, plain HTTP. It answers anybody who reaches it. An empty text in the file switches it off.",
 		"listen.socket":         "Path of the local socket the command line administers this CPM through, at most 103 bytes. Only the user the CPM runs as may open it.",
 		"tls.cert":              "Certificate chain of this CPM, PEM.",

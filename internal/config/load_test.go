@@ -57,6 +57,8 @@ rootKey: {file: /keys/root}
 listen:
   mojaloopHTTP: 10.0.0.1:443
   mojaloopGRPC: ""
+  command: 10.0.0.1:7802
+  keyUpdate: ""
   probes: "[::1]:9000"
   socket: /run/cpm.sock
 tls: {cert: c, key: k, clientCA: a}
@@ -78,7 +80,7 @@ func fullConfig() Config {
 		DataDir:        "/data",
 		Database:       Database{Driver: "sqlite", DSN: "/data/other.db"},
 		RootKey:        RootKey{File: "/keys/root"},
-		Listen:         Listen{MojaloopHTTP: "10.0.0.1:443", Probes: "[::1]:9000", Socket: "/run/cpm.sock"},
+		Listen:         Listen{MojaloopHTTP: "10.0.0.1:443", Command: "10.0.0.1:7802", Probes: "[::1]:9000", Socket: "/run/cpm.sock"},
 		TLS:            TLS{Cert: "c", Key: "k", ClientCA: "a"},
 		Log:            Log{Level: "debug", Format: "mojaloop"},
 		Metrics:        Metrics{FSPLabel: true},
@@ -106,7 +108,7 @@ func TestEveryKeyCanBeWrittenInTheFile(t *testing.T) {
 func TestEveryKeyCanBeSetByItsVariable(t *testing.T) {
 	t.Parallel()
 	want := fullConfig()
-	want.Listen.MojaloopGRPC = ":1"
+	want.Listen.MojaloopGRPC, want.Listen.KeyUpdate = ":1", ":2"
 	clear := map[string]string{"database.dsn": want.Database.DSN.Reveal()}
 	var environ []string
 	for _, l := range leaves(&want) {
@@ -183,7 +185,7 @@ riskAcceptance: {by: Jane}
 	_, err := Load(file, []string{"CPM_LISEN_PROBES=x", "CPM_WORKERS_LIGHT=none", "CPM_DATABASE_DRIVER=oracle", "CPM_DATABASE_DSN=a", "CPM_DATABASE_DSN_FILE=b"})
 	want := []string{
 		"databse: unknown key (line 2): remove it, or write one of dataDir, database, rootKey, listen, tls, log, metrics, limits, workers, drainTimeout, riskAcceptance",
-		"listen.port: unknown key (line 7): remove it, or write one of mojaloopHTTP, mojaloopGRPC, probes, socket",
+		"listen.port: unknown key (line 7): remove it, or write one of mojaloopHTTP, mojaloopGRPC, command, keyUpdate, probes, socket",
 		"tls: not a section (line 8): write its keys below it, each on a line as name: value",
 		"log.format: not a text (line 9): write a text, in quotes if it holds special characters",
 		"limits.connections: not a number (line 11): write a whole number",

@@ -91,6 +91,7 @@ func (m *CPM) prepare(c Config) {
 	cfg := config.Default()
 	cfg.DataDir = m.Dir
 	cfg.Listen.MojaloopHTTP, cfg.Listen.MojaloopGRPC, cfg.Listen.Probes = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg.Listen.Command, cfg.Listen.KeyUpdate = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Listen.Socket = filepath.Join(socketDir(m.t), "cpm.sock")
 	cfg.TLS = config.TLS{
 		Cert: filepath.Join(m.Dir, "server.pem"), Key: filepath.Join(m.Dir, "server.key"), ClientCA: filepath.Join(m.Dir, "ca.pem"),

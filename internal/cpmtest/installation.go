@@ -31,7 +31,8 @@ func (m *CPM) Environ() []string {
 	c := m.Config
 	return []string{
 		"CPM_DATA_DIR=" + c.DataDir, "CPM_LISTEN_MOJALOOP_HTTP=" + c.Listen.MojaloopHTTP,
-		"CPM_LISTEN_MOJALOOP_GRPC=" + c.Listen.MojaloopGRPC, "CPM_LISTEN_PROBES=" + c.Listen.Probes,
+		"CPM_LISTEN_MOJALOOP_GRPC=" + c.Listen.MojaloopGRPC, "CPM_LISTEN_COMMAND=" + c.Listen.Command,
+		"CPM_LISTEN_KEY_UPDATE=" + c.Listen.KeyUpdate, "CPM_LISTEN_PROBES=" + c.Listen.Probes,
 		"CPM_LISTEN_SOCKET=" + c.Listen.Socket, "CPM_TLS_CERT=" + c.TLS.Cert, "CPM_TLS_KEY=" + c.TLS.Key,
 		"CPM_TLS_CLIENT_CA=" + c.TLS.ClientCA, "CPM_DRAIN_TIMEOUT=" + c.DrainTimeout.String(),
 		"CPM_RISK_ACCEPTANCE_BY=" + c.RiskAcceptance.By, "CPM_RISK_ACCEPTANCE_DATE=" + c.RiskAcceptance.Date,

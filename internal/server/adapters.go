@@ -50,13 +50,13 @@ func (s *server) await(ctx context.Context, client *adapter.Client, a *route.Ada
 	}
 }
 
-// clientConfig shows our certificate to an adapter that must have the name. The files are looked at for each handshake.
-func (i *identity) clientConfig(name string) *tls.Config {
-	present := i.get()
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13, ServerName: name, RootCAs: present.ClientCAs,
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return &i.get().Certificates[0], nil
-		},
+// clientConfig shows our certificate to an adapter that must have the name. The files are looked at for each connection.
+func (i *identity) clientConfig(name string) func() (*tls.Config, error) {
+	return func() (*tls.Config, error) {
+		present := i.get()
+		return &tls.Config{
+			MinVersion: tls.VersionTLS13, ServerName: name, RootCAs: present.ClientCAs,
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &present.Certificates[0], nil },
+		}, nil
 	}
 }

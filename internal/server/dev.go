@@ -20,7 +20,8 @@ import (
 // DevOptions are what `cpm dev` is told.
 type DevOptions struct {
 	DataDir string
-	// PortBase is the JSON port; gRPC is the next one, probes and metrics 30 further.
+	// PortBase is the JSON port; gRPC is the next one, then the command and the key update port; probes and
+	// metrics are 30 further.
 	PortBase int
 	Version  string
 	// Out takes the tour, Log the log.
@@ -77,6 +78,8 @@ func devConfig(o DevOptions) (*config.Config, error) {
 	c.DataDir, c.Dev = dir, true
 	c.Listen.MojaloopHTTP = fmt.Sprintf("127.0.0.1:%d", o.PortBase)
 	c.Listen.MojaloopGRPC = fmt.Sprintf("127.0.0.1:%d", o.PortBase+1)
+	c.Listen.Command = fmt.Sprintf("127.0.0.1:%d", o.PortBase+2)
+	c.Listen.KeyUpdate = fmt.Sprintf("127.0.0.1:%d", o.PortBase+3)
 	c.Listen.Probes = fmt.Sprintf("127.0.0.1:%d", o.PortBase+30)
 	c.TLS = config.TLS{
 		Cert: filepath.Join(pki, "server.pem"), Key: filepath.Join(pki, "server.key"), ClientCA: filepath.Join(pki, "ca.pem"),

@@ -33,7 +33,8 @@ type Options struct {
 }
 
 // Addresses are where a running CPM listens, with the ports it was given by the system where it asked for any.
-type Addresses struct{ HTTP, GRPC, Probes, Socket string }
+// One that is switched off or could not be opened is empty.
+type Addresses struct{ HTTP, GRPC, Command, KeyUpdate, Probes, Socket string }
 
 // server is one running CPM.
 type server struct {
@@ -141,6 +142,7 @@ func (s *server) doors(ctx context.Context, group *errgroup.Group) {
 	if s.ports.probes != nil {
 		group.Go(func() error { return s.newProbe(ctx).Serve(ctx, s.ports.probes) })
 	}
+	s.dialIns(ctx, group)
 	if s.ports.admin != nil {
 		admin := command.New(s.core, command.Options{Log: s.log, About: s.about(), Drain: s.config.DrainTimeout})
 		group.Go(func() error { return admin.ServeOn(ctx, s.ports.admin) })
@@ -180,7 +182,10 @@ func (s *server) close(ctx context.Context) {
 func (s *server) about() command.About {
 	a := command.About{Version: s.options.Version}
 	addresses := s.ports.addresses(s.config)
-	a.Listen = command.Listen{MojaloopHTTP: addresses.HTTP, MojaloopGRPC: addresses.GRPC, Probes: addresses.Probes}
+	a.Listen = command.Listen{
+		MojaloopHTTP: addresses.HTTP, MojaloopGRPC: addresses.GRPC, Command: addresses.Command, KeyUpdate: addresses.KeyUpdate,
+		Probes: addresses.Probes, NotOpen: s.ports.notOpen,
+	}
 	if r := s.config.RiskAcceptance; r.Given() {
 		a.RiskAcceptance = &command.RiskAcceptance{By: r.By, Date: r.Date, Text: r.Text}
 	}
@@ -188,10 +193,14 @@ func (s *server) about() command.About {
 }
 
 // ports are the bound listeners; nil is switched off.
-type ports struct{ http, grpc, probes, admin net.Listener }
+type ports struct {
+	http, grpc, command, keyUpdate, probes, admin net.Listener
 
-// bind opens the ports. The Mojaloop port is not optional: if it cannot be bound the CPM does not start. The
-// administration socket is: without it the CPM serves all the same, and says so.
+	notOpen []string // the keys of optional ports that are configured and could not be opened
+}
+
+// bind opens the ports. The Mojaloop port is not optional: if it cannot be bound the CPM does not start. The ports of
+// the adapters that dial in and the administration socket are: without them the CPM serves all the same, and says so.
 func (s *server) bind(ctx context.Context) error {
 	var l net.ListenConfig
 	l.SetMultipathTCP(false)
@@ -215,8 +224,10 @@ func (s *server) bind(ctx context.Context) error {
 	if s.ports.http == nil && s.ports.grpc == nil {
 		return fault.New(fault.State, "no Mojaloop port is configured; set listen.mojaloopHTTP or listen.mojaloopGRPC")
 	}
+	s.bindDialIns(ctx, &l)
 	admin, err := command.Open(ctx, s.config.Listen.Socket)
 	if err != nil {
+		s.ports.notOpen = append(s.ports.notOpen, "listen.socket")
 		s.log.LogAttrs(ctx, slog.LevelError, "no administration until the next start", obs.Event("command.not-open"), obs.Err(err))
 		return nil
 	}
@@ -225,7 +236,7 @@ func (s *server) bind(ctx context.Context) error {
 }
 
 func (p ports) close() {
-	for _, l := range []net.Listener{p.http, p.grpc, p.probes, p.admin} {
+	for _, l := range []net.Listener{p.http, p.grpc, p.command, p.keyUpdate, p.probes, p.admin} {
 		if l != nil {
 			_ = l.Close() // closed already after an orderly end
 		}
@@ -239,5 +250,8 @@ func (p ports) addresses(c *config.Config) Addresses {
 		}
 		return l.Addr().String()
 	}
-	return Addresses{HTTP: text(p.http), GRPC: text(p.grpc), Probes: text(p.probes), Socket: c.Listen.Socket}
+	return Addresses{
+		HTTP: text(p.http), GRPC: text(p.grpc), Command: text(p.command), KeyUpdate: text(p.keyUpdate), Probes: text(p.probes),
+		Socket: c.Listen.Socket,
+	}
 }

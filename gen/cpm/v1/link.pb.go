@@ -203,7 +203,7 @@ type Hello struct {
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// New with every link of the process that sends it; Work frames carry it, so that a frame of another link is noticed.
 	Epoch uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// How many operations may be in flight; from the side that works.
+	// How many operations may be in flight; from the side that works: the adapter, or the core when the adapter dialled.
 	Credit uint32 `protobuf:"varint,5,opt,name=credit,proto3" json:"credit,omitempty"`
 	// Ephemeral X25519 public key that keys are sealed to (RFC 9180); from the side that holds keys.
 	HpkePublicKey []byte `protobuf:"bytes,6,opt,name=hpke_public_key,json=hpkePublicKey,proto3" json:"hpke_public_key,omitempty"`
@@ -481,11 +481,12 @@ func (x *KeyDrop) GetIds() [][]byte {
 // Configure is the adapter's configuration; it takes effect as a whole or not at all.
 type Configure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The operations the adapter is mandated to do.
+	// The operations a security adapter is mandated to do.
 	Operations []string `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
 	// The kind's own settings, as JSON.
-	Settings      []byte `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
-	Revision      int64  `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	Settings []byte `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	// The revision of the core's configuration the settings are of.
+	Revision      int64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

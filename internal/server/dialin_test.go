@@ -1,0 +1,64 @@
+package server_test
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/adapter"
+	"github.com/mojaloop/cpm/internal/config"
+	"github.com/mojaloop/cpm/internal/cpmtest"
+)
+
+// The ports of adapters that dial in are optional: the CPM is Active without them, logs it and shows it.
+func TestTheCPMServesWithoutThePortsOfAdaptersThatDialIn(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	c := withKey()
+	c.Tune = func(c *config.Config) { c.Listen.Command, c.Listen.KeyUpdate = taken.Addr().String(), "" }
+	m := cpmtest.Start(t, c)
+	if status, err := ask(t, m, m.HTTP(cpmtest.Client)); err != nil || status != http.StatusOK {
+		t.Errorf("%d %v", status, err)
+	}
+	status, err := m.Admin.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := status.Listen; l.Command != "" || l.KeyUpdate != "" || strings.Join(l.NotOpen, " ") != "listen.command" {
+		t.Errorf("%+v", l)
+	}
+	for _, event := range []string{`"event":"port.not-open","port":"listen.command"`, `"event":"port.off","port":"listen.keyUpdate"`} {
+		if !strings.Contains(m.Log(), event) {
+			t.Errorf("the log has no %s", event)
+		}
+	}
+}
+
+func TestAnAdapterNobodyConfiguredIsNotLetIn(t *testing.T) {
+	t.Parallel()
+	m := cpmtest.Start(t, withKey())
+	for _, address := range []string{m.At.Command, m.At.KeyUpdate} {
+		a := adapter.Attach(t.Context(), adapter.AttachConfig{
+			Name: "command1", Address: address, Logger: slog.New(slog.DiscardHandler),
+			TLS: func() (*tls.Config, error) { return m.TLS("command1.example"), nil },
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if err := a.Connected(ctx); err == nil {
+			t.Errorf("%s: let in", address)
+		}
+		cancel()
+		a.Close()
+	}
+	if !strings.Contains(m.Log(), `"event":"link.refused"`) {
+		t.Error("the log does not say so")
+	}
+}
