@@ -40,8 +40,7 @@ type keeper[L any] struct {
 
 // keep starts connecting. once connects, calls set when the link is up, and serves until it ends; it tells how long it was up.
 func keep[L any](ctx context.Context, k *keeper[L], once func(context.Context) (time.Duration, error)) {
-	ctx, cancel := context.WithCancel(ctx)
-	k.cancel = cancel
+	ctx, k.cancel = context.WithCancel(ctx) //nolint:gosec // Close calls it
 	k.ended, k.changed = make(chan struct{}), make(chan struct{})
 	go k.run(ctx, once)
 }
