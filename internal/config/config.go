@@ -21,6 +21,7 @@ type Config struct {
 	Metrics  Metrics  `yaml:"metrics"`
 	Limits   Limits   `yaml:"limits"`
 	Workers  Workers  `yaml:"workers"`
+	Keys     KeyFiles `yaml:"keys"`
 	// How long a shutdown waits for requests that were accepted before it. What is not answered by then is declined.
 	// Keep it below the time your process supervisor waits before it kills.
 	DrainTimeout   time.Duration  `yaml:"drainTimeout" env:"CPM_DRAIN_TIMEOUT"`
@@ -107,6 +108,20 @@ type Workers struct {
 	Heavy int `yaml:"heavy" env:"CPM_WORKERS_HEAVY"`
 	// Workers for cheap operations, such as a verification. 0 chooses by the number of processors.
 	Light int `yaml:"light" env:"CPM_WORKERS_LIGHT"`
+}
+
+// KeyFiles names directories of NAME.pem files, the public key or certificate each FSP signs with, as Mojaloop's services
+// read them.
+type KeyFiles struct {
+	// Directory that is watched: a file that is new or changed becomes a key update for the FSP it is named after. Whoever may
+	// write there may change keys. A Kubernetes volume of a ConfigMap or Secret will do. Without it nothing is watched.
+	Directory string `yaml:"directory" env:"CPM_KEYS_DIRECTORY"`
+	// Let a file that is removed from the watched directory delete the key it brought. Otherwise the key stays in use until it
+	// is deleted by an operator.
+	DirectoryDeletes bool `yaml:"directoryDeletes" env:"CPM_KEYS_DIRECTORY_DELETES"`
+	// Directory that is kept: one file with the current verification key of each FSP, for services that read such a directory.
+	// It must exist, belong to this CPM alone and hold no .pem files of others. Without it none is kept.
+	Sink string `yaml:"sink" env:"CPM_KEYS_SINK"`
 }
 
 // RiskAcceptance records who accepted to run without hardware security modules. A CPM without any hardware adapter does

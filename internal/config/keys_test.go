@@ -14,6 +14,7 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 	// These have no usable default: the operator must write them, or their absence means "not given".
 	without := map[string]bool{
 		"tls.cert": true, "tls.key": true, "tls.clientCA": true,
+		"keys.directory": true, "keys.sink": true,
 		"riskAcceptance.by": true, "riskAcceptance.date": true, "riskAcceptance.text": true,
 	}
 	seen := map[string]string{}

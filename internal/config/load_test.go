@@ -66,6 +66,7 @@ log: {level: debug, format: mojaloop}
 metrics: {fspLabel: true}
 limits: {connections: 7, bytesInFlight: 33554432, requestTimeout: 1m30s}
 workers: {heavy: 2, light: 3}
+keys: {directory: /keys/in, directoryDeletes: true, sink: /keys/out}
 drainTimeout: 5s
 riskAcceptance:
   by: 'Jane Doe, operations'
@@ -86,6 +87,7 @@ func fullConfig() Config {
 		Metrics:        Metrics{FSPLabel: true},
 		Limits:         Limits{Connections: 7, BytesInFlight: 33554432, RequestTimeout: 90 * time.Second},
 		Workers:        Workers{Heavy: 2, Light: 3},
+		Keys:           KeyFiles{Directory: "/keys/in", DirectoryDeletes: true, Sink: "/keys/out"},
 		DrainTimeout:   5 * time.Second,
 		RiskAcceptance: RiskAcceptance{By: "Jane Doe, operations", Date: "2026-01-31", Text: "accepted until the HSMs come"},
 	}
@@ -184,7 +186,7 @@ riskAcceptance: {by: Jane}
 `)
 	_, err := Load(file, []string{"CPM_LISEN_PROBES=x", "CPM_WORKERS_LIGHT=none", "CPM_DATABASE_DRIVER=oracle", "CPM_DATABASE_DSN=a", "CPM_DATABASE_DSN_FILE=b"})
 	want := []string{
-		"databse: unknown key (line 2): remove it, or write one of dataDir, database, rootKey, listen, tls, log, metrics, limits, workers, drainTimeout, riskAcceptance",
+		"databse: unknown key (line 2): remove it, or write one of dataDir, database, rootKey, listen, tls, log, metrics, limits, workers, keys, drainTimeout, riskAcceptance",
 		"listen.port: unknown key (line 7): remove it, or write one of mojaloopHTTP, mojaloopGRPC, command, keyUpdate, probes, socket",
 		"tls: not a section (line 8): write its keys below it, each on a line as name: value",
 		"log.format: not a text (line 9): write a text, in quotes if it holds special characters",

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ func (c *Config) problems() []problem {
 	v.oneOf("log.level", c.Log.Level, "error", "warn", "audit", "trace", "info", "perf", "verbose", "debug", "silly")
 	v.oneOf("log.format", c.Log.Format, "json", "mojaloop")
 	v.numbers(c)
+	v.keyFiles(c.Keys)
 	v.risk(c.RiskAcceptance)
 	return v.found
 }
@@ -131,6 +133,21 @@ func (v *validator) numbers(c *Config) {
 func between[T int | int64 | time.Duration](v *validator, path string, value, low, high T) {
 	if value < low || value > high {
 		v.add(path, "out of range", fmt.Sprintf("write %v to %v", low, high))
+	}
+}
+
+func (v *validator) keyFiles(k KeyFiles) {
+	if k.Directory != "" {
+		v.path("keys.directory", k.Directory)
+	}
+	if k.Sink != "" {
+		v.path("keys.sink", k.Sink)
+	}
+	if k.Directory == "" && k.DirectoryDeletes {
+		v.add("keys.directoryDeletes", "true without keys.directory", "write keys.directory, or leave this out")
+	}
+	if k.Directory != "" && k.Sink != "" && filepath.Clean(k.Directory) == filepath.Clean(k.Sink) {
+		v.add("keys.sink", "the same as keys.directory", "write another directory: the CPM would read what it writes")
 	}
 }
 

@@ -43,6 +43,34 @@ func TestACompletedDefaultLacksOnlyTLS(t *testing.T) {
 	}
 }
 
+func TestDirectoriesOfKeysAreApartAndPlain(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		files KeyFiles
+		want  string
+	}{
+		{KeyFiles{}, ""},
+		{KeyFiles{Directory: "in", Sink: "out", DirectoryDeletes: true}, ""},
+		{KeyFiles{Directory: "/keys/", Sink: "/keys"}, "keys.sink: the same as keys.directory"},
+		{KeyFiles{DirectoryDeletes: true, Sink: "out"}, "keys.directoryDeletes: true without keys.directory"},
+		{KeyFiles{Directory: "a\nb"}, "keys.directory: holds a control character"},
+		{KeyFiles{Sink: "a\nb"}, "keys.sink: holds a control character"},
+	} {
+		c := Default()
+		c.TLS, c.Keys = TLS{Cert: "c", Key: "k", ClientCA: "a"}, test.files
+		c.Complete()
+		err := c.Validate()
+		switch {
+		case test.want == "":
+			if err != nil {
+				t.Errorf("%+v: %v", test.files, err)
+			}
+		case err == nil || !strings.Contains(err.Error(), test.want):
+			t.Errorf("%+v: %v, want %s", test.files, err, test.want)
+		}
+	}
+}
+
 func TestPortsCollideOnlyWhereTheyMeet(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -92,6 +92,9 @@ func open(ctx context.Context, c *config.Config) (*store.Store, *seal.Keyring, e
 }
 
 func (s *server) checkKeys(ctx context.Context) (string, error) {
+	if err := s.checkKeyFiles(); err != nil {
+		return "", err
+	}
 	if err := s.core.Load(ctx); err != nil {
 		return "", err
 	}

@@ -143,6 +143,7 @@ func (s *server) doors(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error { return s.newProbe(ctx).Serve(ctx, s.ports.probes) })
 	}
 	s.dialIns(ctx, group)
+	s.keyFiles(ctx, group)
 	if s.ports.admin != nil {
 		admin := command.New(s.core, command.Options{Log: s.log, About: s.about(), Drain: s.config.DrainTimeout})
 		group.Go(func() error { return admin.ServeOn(ctx, s.ports.admin) })

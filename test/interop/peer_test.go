@@ -124,6 +124,17 @@ func (p *peer) verify(t *testing.T, generation string, keys, headers map[string]
 	return answer.Valid, answer.Error
 }
 
+// verifyWith is verify with the keys that Node finds in a directory.
+func (p *peer) verifyWith(t *testing.T, generation, directory string, headers map[string]string, body string) (valid bool, why string) {
+	t.Helper()
+	var answer struct {
+		Valid bool
+		Error string
+	}
+	p.ask(t, map[string]any{"op": "verify", "sdk": generation, "directory": directory, "headers": headers, "body": body}, &answer)
+	return answer.Valid, answer.Error
+}
+
 // call posts JSON to the CPM and wants 200.
 func call(t *testing.T, client *http.Client, url string, question, answer any) {
 	t.Helper()

@@ -4,7 +4,9 @@
 // message. Nothing here canonicalises or signs by itself: every result comes
 // out of the installed packages.
 
+const { readdirSync, readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
+const path = require('node:path');
 
 // Both the signer and the validator insist on these members of a logger; the
 // library logs whole messages, which would drown a test's output.
@@ -49,8 +51,9 @@ function signAsHub(signer, request) {
   request.body = JSON.stringify(request.body);
 }
 
-function verify({ sdk, keys, headers, body }) {
-  const validator = new (jws(sdk).validator)({ logger: silent, validationKeys: keys });
+function verify({ sdk, keys, directory, headers, body }) {
+  const validationKeys = directory === undefined ? keys : keysIn(directory);
+  const validator = new (jws(sdk).validator)({ logger: silent, validationKeys });
   const received = asReceived(headers);
   try {
     validator.validate({ headers: received, body: JSON.parse(body) });
@@ -58,6 +61,13 @@ function verify({ sdk, keys, headers, body }) {
   } catch (error) {
     return { valid: false, error: error.message };
   }
+}
+
+// Services read a directory of <fspId>.pem files: everything with that ending
+// is a key of the name before it.
+function keysIn(directory) {
+  const names = readdirSync(directory).filter((name) => path.extname(name) === '.pem');
+  return Object.fromEntries(names.map((name) => [path.basename(name, '.pem'), readFileSync(path.join(directory, name))]));
 }
 
 // Node's HTTP server hands header names over in lower case.
