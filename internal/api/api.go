@@ -52,6 +52,7 @@ type Door struct {
 	document   []byte
 	gate       *gate
 	reading    *budget
+	collection collection
 	calls      *budget
 	buffers    *buffers
 	// closing is closed when the ports shall close; sessions are the streams that still read.

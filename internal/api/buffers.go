@@ -9,11 +9,11 @@ import (
 const (
 	smallest     = 4 << 10
 	smallClasses = 7 // up to 256 KiB
-	largeClasses = 5 // up to 8 MiB
+	largeClasses = 3 // up to 2 MiB
 )
 
 // buffers keeps memory of requests and answers for the next ones, in classes by size, so that one large request does not
-// leave every small one with a large buffer. Of each large class it keeps one, at most 16 MiB in all, whatever the
+// leave every small one with a large buffer. Of each large class it keeps one, at most 4 MiB in all, whatever the
 // garbage collector does: large requests one after the other shall not grow the process.
 type buffers struct {
 	small [smallClasses]sync.Pool

@@ -8,9 +8,18 @@ import (
 )
 
 // frame is a message as it came, kept until somebody who can decline it decodes it.
-type frame struct{ data mem.Buffer }
+type frame struct {
+	data mem.Buffer
+	// most is how many bytes are kept; of a longer message only its length is. 0 keeps any.
+	most, length int
+}
 
-func (f *frame) bytes() []byte { return f.data.ReadOnlyData() }
+func (f *frame) bytes() []byte {
+	if f.data == nil {
+		return nil
+	}
+	return f.data.ReadOnlyData()
+}
 
 // free gives the memory back; the bytes may not be used any more.
 func (f *frame) free() {
@@ -38,6 +47,9 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 		return errCodec
 	}
 	f.free()
+	if f.length = data.Len(); f.most > 0 && f.length > f.most {
+		return nil
+	}
 	f.data = data.MaterializeToBuffer(mem.DefaultBufferPool())
 	return nil
 }

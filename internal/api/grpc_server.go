@@ -69,8 +69,8 @@ func (d *Door) service() *grpc.ServiceDesc {
 		ServiceName: cpmv1.CryptographicService_ServiceDesc.ServiceName,
 		HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{
-			{MethodName: "Process", Handler: d.unary(d.unaryProcess)},
-			{MethodName: "Batch", Handler: d.unary(d.unaryBatch)},
+			{MethodName: "Process", Handler: d.unary(d.limits.Message, d.unaryProcess)},
+			{MethodName: "Batch", Handler: d.unary(d.limits.Batch, d.unaryBatch)},
 		},
 		Streams: []grpc.StreamDesc{
 			{StreamName: "Stream", Handler: d.stream, ServerStreams: true, ClientStreams: true},

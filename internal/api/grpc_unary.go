@@ -34,10 +34,11 @@ type rpc struct {
 	in   frame
 }
 
-// unary makes the handler of a method, of which serve is what it does with the request.
-func (d *Door) unary(serve func(*rpc) (proto.Message, *fault.Error)) grpc.MethodHandler {
+// unary makes the handler of a method, of which serve is what it does with a request of at most so many bytes.
+func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) grpc.MethodHandler {
 	return func(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-		x := &rpc{door: d, ctx: ctx}
+		x := &rpc{door: d, ctx: ctx, in: frame{most: most}}
+		defer func() { d.collection.after(x.in.length) }()
 		defer x.in.free()
 		caller, e := callerOf(ctx)
 		x.inquiry = d.begin(GRPC, d.newID(), caller)
@@ -134,7 +135,7 @@ func (d *Door) unaryBatch(x *rpc) (proto.Message, *fault.Error) {
 func (d *Door) decode(f *frame, most int, s *shape, m proto.Message) *fault.Error {
 	defer f.free()
 	size := len(f.bytes())
-	if size > most {
+	if max(size, f.length) > most {
 		return tooLarge("the request has more than %d bytes", most)
 	}
 	if !d.reading.take(size) {

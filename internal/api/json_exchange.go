@@ -24,8 +24,8 @@ type exchange struct {
 	// unread says that the body has not been read to its end; late that the caller was too slow to send it.
 	unread, late bool
 	written      bool
-	// size is the length of the body that was read.
-	size int
+	// size is the length of the body that was read, held how many bytes were taken to read it.
+	size, held int
 }
 
 // receive reads the body and decodes it into m.
@@ -34,6 +34,9 @@ func (x *exchange) receive(limit int, s *shape, m proto.Message) *fault.Error {
 		return fault.New(fault.Invalid, "Content-Type must be application/json")
 	}
 	b := body{exchange: x, limit: limit}
+	if x.r.ContentLength < 0 {
+		b.limit = min(limit, x.door.limits.Unannounced)
+	}
 	defer b.release()
 	if e := b.read(); e != nil {
 		return e
@@ -52,7 +55,7 @@ type body struct {
 
 func (b *body) read() *fault.Error {
 	if b.r.ContentLength > int64(b.limit) {
-		return tooLarge("the request has more than %d bytes", b.limit)
+		return b.tooLong()
 	}
 	if e := b.grow(int(max(b.r.ContentLength, smallest))); e != nil {
 		return e
@@ -63,7 +66,7 @@ func (b *body) read() *fault.Error {
 		*b.in = in[:len(in)+n]
 		switch {
 		case len(*b.in) > b.limit:
-			return tooLarge("the request has more than %d bytes", b.limit)
+			return b.tooLong()
 		case err == io.EOF:
 			b.unread = false
 			b.settle()
@@ -78,6 +81,13 @@ func (b *body) read() *fault.Error {
 	}
 }
 
+func (b *body) tooLong() *fault.Error {
+	if b.r.ContentLength < 0 {
+		return tooLarge("the request has more than %d bytes and no Content-Length; send one, or less", b.limit)
+	}
+	return tooLarge("the request has more than %d bytes", b.limit)
+}
+
 // grow gives the body room for n bytes. A body of known length grows once.
 func (b *body) grow(n int) *fault.Error {
 	if !b.door.reading.take(n) {
@@ -90,6 +100,7 @@ func (b *body) grow(n int) *fault.Error {
 	}
 	b.door.reading.give(b.reserved)
 	b.in, b.reserved = larger, n
+	b.held += n
 	return nil
 }
 

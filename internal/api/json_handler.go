@@ -40,6 +40,7 @@ func (p *jsonPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		inquiry: d.begin(JSON, d.newID(), cpm.Principal{Address: r.RemoteAddr}),
 		door:    d, w: w, r: r, unread: r.ContentLength != 0,
 	}
+	defer func() { d.collection.after(x.held) }()
 	accepted := d.gate.enter(JSON)
 	if accepted {
 		defer d.gate.leave(JSON)

@@ -13,6 +13,9 @@ type Limits struct {
 	Message int
 	// Batch is the size of a batch, in bytes; gRPC refuses longer messages of any kind.
 	Batch int
+	// Unannounced is the size of an HTTP body whose length the caller does not give beforehand, in bytes: what is not known
+	// has to be held to be counted.
+	Unannounced int
 	// BatchItems is how many operations a batch may have, and BatchParallel how many of one batch are under way at once.
 	BatchItems, BatchParallel int
 	// Headers is how many headers a message may have. HeaderName and HeaderValue bound one, in bytes; HeaderValue is also
@@ -42,7 +45,7 @@ type Limits struct {
 // DefaultLimits are the limits of a CPM: bodies as FSPIOP allows them (5 MiB), everything else with room around that.
 func DefaultLimits() Limits {
 	return Limits{
-		Body: 5 << 20, Message: 12 << 20, Batch: 32 << 20,
+		Body: 5 << 20, Message: 12 << 20, Batch: 32 << 20, Unannounced: 3 << 20,
 		BatchItems: 1000, BatchParallel: 2 * runtime.GOMAXPROCS(0),
 		Headers: 256, HeaderName: 256, HeaderValue: 32 << 10,
 		Reading: 256 << 20, Connections: 1024,
@@ -59,6 +62,7 @@ func (l Limits) orDefault() Limits {
 		{&l.Body, &d.Body},
 		{&l.Message, &d.Message},
 		{&l.Batch, &d.Batch},
+		{&l.Unannounced, &d.Unannounced},
 		{&l.BatchItems, &d.BatchItems},
 		{&l.BatchParallel, &d.BatchParallel},
 		{&l.Headers, &d.Headers},

@@ -38,8 +38,6 @@ type badRequest struct {
 	Edits   []edit
 	// HTTP changes how the JSON port is spoken to; the case is then for that port alone.
 	HTTP *httpCase
-	// Held says that the CPM has to take the whole request in before it can tell that it is too large.
-	Held bool
 	// Doors are those the case is sent through; all if empty.
 	Doors []string
 	Want  want

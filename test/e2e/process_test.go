@@ -120,13 +120,13 @@ func (p *process) end() {
 	}
 }
 
-// peak is the most memory the process ever had, in bytes.
-func (p *process) peak() int64 {
+// memory is what the system tells of the memory of the process, in bytes: VmRSS is what it has, VmHWM the most it had.
+func (p *process) memory(what string) int64 {
 	p.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	must(p.t, err)
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if value, ok := strings.CutPrefix(line, what+":"); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			must(p.t, err)
 			return kib << 10
@@ -134,6 +134,12 @@ func (p *process) peak() int64 {
 	}
 	p.t.Fatal("the system does not tell how much memory there was")
 	return 0
+}
+
+// resetPeak makes VmHWM begin again.
+func (p *process) resetPeak() {
+	p.t.Helper()
+	must(p.t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0))
 }
 
 // record is the log of a process.
