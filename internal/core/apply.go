@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -105,25 +106,67 @@ func (c *Core) apply(ctx context.Context, p cpm.Principal, change Change) (Recei
 	if s := c.State(); s == cpm.ShuttingDown || s == cpm.Inactive {
 		return Receipt{}, fault.New(fault.Unavailable, "the CPM is shutting down; no changes are accepted")
 	}
+	if err := c.administrable(); err != nil {
+		return Receipt{}, err
+	}
+	receipt, retired, err := c.commit(ctx, p, change, do)
+	if err == nil {
+		<-retired
+	}
+	return receipt, err
+}
+
+// commit stores a change and makes it part of the snapshot. The channel is closed when the adapters it ended have ended.
+func (c *Core) commit(ctx context.Context, p cpm.Principal, change Change, do act) (Receipt, <-chan struct{}, error) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
-	before := c.snapshot.Load()
+	before, err := c.upToDate(ctx)
+	if err != nil {
+		return Receipt{}, nil, err
+	}
 	if err := allowChange(before, p, change); err != nil {
-		return Receipt{}, err
+		return Receipt{}, nil, err
 	}
 	w := &work{core: c, change: change, actor: p.String(), now: c.config.Now(), before: before}
-	commit, err := c.config.Store.Change(ctx, w.entry(), func(tx *store.Tx) error {
+	writing, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	commit, err := c.config.Store.Change(writing, w.entry(), func(tx *store.Tx) error {
 		w.tx = tx
-		return do(ctx, w)
+		return do(writing, w)
 	})
 	if err != nil {
-		return Receipt{}, err
+		return Receipt{}, nil, err
 	}
-	next, err := c.follow(ctx, before, commit.Touched)
+	// What is stored is followed even if the caller has given up.
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	next, err := c.agree(look, look, before)
 	if err != nil {
-		return Receipt{}, fault.New(fault.OutcomeUnknown, "the change is stored, but this CPM could not follow it; restart it").Because(err)
+		return Receipt{}, nil, fault.New(fault.OutcomeUnknown, "the change is stored as revision %d, but this CPM could not follow it yet; "+
+			"it tries again by itself", commit.Revision).Because(err)
 	}
-	return Receipt{next.Revision, w.detail}, nil
+	return Receipt{commit.Revision, w.detail}, c.retire(ctx, before, next), nil
+}
+
+// writeTimeout bounds one transaction, the generation of an RSA key included.
+const writeTimeout = 15 * time.Second
+
+// upToDate is the snapshot with what others have changed up to now, so that a change is judged by what is stored. A
+// database that cannot be read declines it. What is read and cannot be followed does not: a change may be what mends it.
+// Its caller holds changing.
+func (c *Core) upToDate(ctx context.Context) (*Snapshot, error) {
+	look, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	before := c.snapshot.Load()
+	next, err := c.agree(ctx, look, before)
+	switch {
+	case err == nil:
+		c.retire(ctx, before, next)
+		return next, nil
+	case isDatabase(err):
+		return nil, err
+	}
+	return c.snapshot.Load(), nil
 }
 
 // allowChange decides who may make a change: an FSP its own keys, by a key update it has signed, and nothing else.
@@ -146,48 +189,52 @@ func (w *work) entry() store.Entry {
 	}
 }
 
-// follow makes memory agree with the rows as committed.
-func (c *Core) follow(ctx context.Context, before *Snapshot, touched []store.Ref) (*Snapshot, error) {
-	fresh, gone, err := c.config.Store.Reload(ctx, touched)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.config.Ring.Load(fresh.KEKs); err != nil {
-		return nil, err
-	}
-	next, err := before.patched(fresh, gone)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.startAdapters(ctx, next, before); err != nil {
-		return nil, err
-	}
-	c.snapshot.Store(next)
-	c.retire(ctx, before, next)
-	return next, c.dropUnusable(ctx, next, fresh)
-}
-
-// retire ends the adapters that next no longer has as they were.
-func (c *Core) retire(ctx context.Context, before, next *Snapshot) {
-	for name, a := range before.adapters {
-		if next.adapters[name] != a {
-			a.retire(ctx, c.log)
+// retire ends the adapters that next no longer has as they were, beside what follows: they complete what they have. The
+// channel is closed when they have ended.
+func (c *Core) retire(ctx context.Context, before, next *Snapshot) <-chan struct{} {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), retireTimeout)
+	done := make(chan struct{})
+	c.retiring.Go(func() {
+		defer close(done)
+		defer cancel()
+		for name, a := range before.adapters {
+			if next.adapters[name] != a {
+				a.retire(ctx, c.log)
+			}
 		}
-	}
+	})
+	return done
 }
 
-// dropUnusable takes keys out of the adapters that no request may use any more.
-func (c *Core) dropUnusable(ctx context.Context, next *Snapshot, fresh *store.State) error {
+// retireTimeout bounds how long an adapter that is no longer needed completes what it has.
+const retireTimeout = time.Minute
+
+// dropUnusable takes keys out of the adapters that no request may use any more. One that does not confirm in time loses its
+// link, and the keys with it.
+func (c *Core) dropUnusable(ctx context.Context, next *Snapshot, fresh *store.State) {
 	var ids []cpm.KeyID
 	for _, v := range next.Keys.Unusable(fresh.Series, fresh.Objects, c.config.Now()) {
 		ids = append(ids, v.Ref.ID)
 	}
-	var problems []error
-	for _, a := range next.adapters {
-		problems = append(problems, a.drop(ctx, ids))
+	if len(ids) == 0 {
+		return
 	}
-	return errors.Join(problems...)
+	ctx, cancel := context.WithTimeout(ctx, dropTimeout)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, a := range next.adapters {
+		all.Go(func() {
+			if err := a.drop(ctx, ids); err != nil {
+				c.log.LogAttrs(ctx, slog.LevelError, "an adapter did not confirm that it dropped keys; it has lost its link, and the keys with it",
+					obs.Event("key.drop-unconfirmed"), obs.Adapter(a.config.Name), obs.Err(err))
+			}
+		})
+	}
+	all.Wait()
 }
+
+// dropTimeout bounds the wait for adapters to drop keys.
+const dropTimeout = 2 * time.Second
 
 func (c *Core) recordChange(ctx context.Context, p cpm.Principal, change Change, r Receipt, err error) {
 	attrs := []slog.Attr{

@@ -4,6 +4,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -62,6 +63,9 @@ type Core struct {
 	started  time.Time
 
 	changing sync.Mutex // one Apply at a time in this process
+	// retiring are the adapters that complete what they have, beside what follows.
+	retiring  sync.WaitGroup
+	agreement agreement
 
 	mu       sync.Mutex // guards state, closed and the entry of requests
 	state    cpm.State
@@ -85,6 +89,7 @@ func New(c Config) *Core {
 		rows: map[cpm.Operation]cpm.Row{}, counters: newCounters(), replays: newReplays(), updates: newUpdateCounters(),
 		runners: newRunners(), started: c.Now(), state: cpm.Starting,
 	}
+	core.agreement.born = time.Now()
 	core.bytes.limit = c.BytesInFlight
 	for _, row := range cpm.Operations() {
 		core.rows[row.Operation] = row
@@ -97,17 +102,12 @@ func New(c Config) *Core {
 func (c *Core) Load(ctx context.Context) error {
 	c.changing.Lock()
 	defer c.changing.Unlock()
-	state, err := c.config.Store.Load(ctx)
+	began := time.Now()
+	next, _, err := c.rebuild(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if err := c.config.Ring.Load(state.KEKs); err != nil {
-		return err
-	}
-	next, err := c.build(ctx, state, nil)
-	if err != nil {
-		return err
-	}
+	c.agreement.confirm(began)
 	c.snapshot.Store(next)
 	return nil
 }
@@ -166,6 +166,7 @@ func (c *Core) Shutdown(ctx context.Context) error {
 	err := wait(ctx, &c.inFlight)
 	c.changing.Lock()
 	defer c.changing.Unlock()
+	err = errors.Join(err, wait(ctx, &c.retiring))
 	for _, a := range c.snapshot.Load().adapters {
 		a.shutdown(ctx, c.log)
 	}

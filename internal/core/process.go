@@ -92,6 +92,9 @@ func (c *Core) resolve(t *trip) error {
 		return fault.New(fault.Invalid, "the request names no FSP or no known operation")
 	}
 	t.row, t.snapshot = row, c.snapshot.Load()
+	if err := c.fresh(t.snapshot); err != nil {
+		return err
+	}
 	if err := t.snapshot.Rules.Allow(r.Caller, r.FSP, r.Operation); err != nil {
 		return err
 	}

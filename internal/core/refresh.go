@@ -27,24 +27,27 @@ func (c *Core) refresh(ctx context.Context, p cpm.Principal) (Receipt, error) {
 	if s := c.State(); s == cpm.ShuttingDown || s == cpm.Inactive {
 		return Receipt{}, fault.New(fault.Unavailable, "the CPM is shutting down; no changes are accepted")
 	}
+	if err := c.administrable(); err != nil {
+		return Receipt{}, err
+	}
+	revision, retired, err := c.reread(ctx, p)
+	if err == nil {
+		<-retired
+	}
+	return Receipt{Revision: revision}, err
+}
+
+// reread reads everything. The channel is closed when the adapters that are no longer needed have ended.
+func (c *Core) reread(ctx context.Context, p cpm.Principal) (int64, <-chan struct{}, error) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	before := c.snapshot.Load()
 	if err := before.Rules.AllowChange(p); err != nil {
-		return Receipt{}, err
+		return 0, nil, err
 	}
-	state, err := c.config.Store.Load(ctx)
+	next, err := c.reload(ctx, before)
 	if err != nil {
-		return Receipt{}, err
+		return 0, nil, err
 	}
-	if err := c.config.Ring.Load(state.KEKs); err != nil {
-		return Receipt{}, err
-	}
-	next, err := c.build(ctx, state, before)
-	if err != nil {
-		return Receipt{}, err
-	}
-	c.snapshot.Store(next)
-	c.retire(ctx, before, next)
-	return Receipt{Revision: next.Revision}, c.dropUnusable(ctx, next, state)
+	return next.Revision, c.retire(ctx, before, next), nil
 }

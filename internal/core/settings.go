@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/mojaloop/cpm/internal/keys"
@@ -16,7 +17,21 @@ type Settings struct {
 	CommonName string
 	// Overlap is how long a superseded verification key still verifies.
 	Overlap time.Duration
+	// FollowInterval is the pause between two looks at the database for changes of other processes.
+	FollowInterval time.Duration
+	// MaxStaleness is how long operations go on with what is in memory while the database cannot be followed.
+	MaxStaleness time.Duration
 }
+
+// Bounds and defaults of the settings.
+const (
+	defaultFollowInterval = 250 * time.Millisecond
+	minFollowInterval     = 10 * time.Millisecond
+	maxFollowInterval     = time.Minute
+	defaultMaxStaleness   = 30 * time.Minute
+	minMaxStaleness       = time.Second
+	maxMaxStaleness       = 24 * time.Hour
+)
 
 // setting reads one row into its place.
 type setting struct {
@@ -28,17 +43,31 @@ type setting struct {
 func settings() []setting {
 	return []setting{
 		{"commonName", func(s *Settings, v []byte) error { return json.Unmarshal(v, &s.CommonName) }},
-		{"keyOverlap", func(s *Settings, v []byte) error {
-			var d Duration
-			err := json.Unmarshal(v, &d)
-			s.Overlap = time.Duration(d)
+		{"followInterval", duration(func(s *Settings) *time.Duration { return &s.FollowInterval }, minFollowInterval, maxFollowInterval)},
+		{"keyOverlap", duration(func(s *Settings) *time.Duration { return &s.Overlap }, 0, math.MaxInt64)},
+		{"maxStaleness", duration(func(s *Settings) *time.Duration { return &s.MaxStaleness }, minMaxStaleness, maxMaxStaleness)},
+	}
+}
+
+// duration reads a duration within bounds.
+func duration(place func(*Settings) *time.Duration, least, most time.Duration) func(*Settings, []byte) error {
+	return func(s *Settings, v []byte) error {
+		var d Duration
+		if err := json.Unmarshal(v, &d); err != nil {
 			return err
-		}},
+		}
+		*place(s) = time.Duration(d)
+		if t := time.Duration(d); t < least || t > most {
+			return fmt.Errorf("it has to be from %s to %s", least, most)
+		}
+		return nil
 	}
 }
 
 func settingsOf(rows map[string]store.Setting) (Settings, error) {
-	s := Settings{CommonName: "cpm", Overlap: keys.DefaultOverlap}
+	s := Settings{
+		CommonName: "cpm", Overlap: keys.DefaultOverlap, FollowInterval: defaultFollowInterval, MaxStaleness: defaultMaxStaleness,
+	}
 	known := map[string]setting{}
 	for _, k := range settings() {
 		known[k.name] = k
@@ -53,6 +82,9 @@ func settingsOf(rows map[string]store.Setting) (Settings, error) {
 		if err := k.read(&s, row.Value); err != nil {
 			problems = append(problems, fmt.Errorf("setting %q: %w", name, err))
 		}
+	}
+	if s.MaxStaleness < 2*s.FollowInterval {
+		problems = append(problems, errors.New(`setting "maxStaleness" has to be twice "followInterval" or longer`))
 	}
 	return s, errors.Join(problems...)
 }

@@ -17,7 +17,8 @@ import (
 
 // Snapshot is everything a request is judged by. It never changes; a request sees exactly one.
 type Snapshot struct {
-	Revision int64
+	store.Position
+
 	Routes   *route.Table
 	Rules    *access.Rules
 	Keys     *keys.Index
@@ -100,7 +101,7 @@ func adapterOf(r store.Adapter) (route.Adapter, error) {
 // build makes a snapshot of a whole state and starts its adapters, but for those that run already in before.
 func (c *Core) build(ctx context.Context, state *store.State, before *Snapshot) (*Snapshot, error) {
 	next := emptySnapshot()
-	next.Revision = state.Revision
+	next.Position = state.Position
 	next.rows.put(state)
 	next.Keys = keys.NewIndex(state.Series, state.Objects)
 	if err := next.derive(); err != nil {
@@ -111,7 +112,7 @@ func (c *Core) build(ctx context.Context, state *store.State, before *Snapshot) 
 
 // patched is the snapshot after a change: the rows it named, read again, in place of the old ones.
 func (s *Snapshot) patched(fresh *store.State, gone []store.Ref) (*Snapshot, error) {
-	next := &Snapshot{Revision: fresh.Revision, Keys: s.Keys, adapters: s.adapters, rows: s.rows.clone()}
+	next := &Snapshot{Position: fresh.Position, Keys: s.Keys, adapters: s.adapters, rows: s.rows.clone()}
 	next.rows.put(fresh)
 	next.rows.remove(gone)
 	if len(fresh.Series)+len(fresh.Objects) > 0 {

@@ -100,6 +100,7 @@ func (s *server) register() error {
 	problems = append(problems, s.metrics.Registry.Register(obs.OperationCollector(s.core.Counts, s.config.Metrics.FSPLabel)))
 	problems = append(problems, s.metrics.Registry.Register(obs.StateCollector(s.core.State)))
 	problems = append(problems, s.metrics.Registry.Register(obs.RevisionCollector(s.core.Revision)))
+	problems = append(problems, s.metrics.Registry.Register(obs.AgreementCollector(s.core.Agreement)))
 	return errors.Join(problems...)
 }
 
@@ -110,6 +111,7 @@ func (s *server) serve(ctx context.Context) error {
 	defer stop()
 	group, failed := errgroup.WithContext(running)
 	s.doors(failed, group)
+	group.Go(func() error { s.core.Follow(failed); return nil })
 	if err := s.core.Activate(ctx); err != nil {
 		stop()
 		_ = group.Wait()

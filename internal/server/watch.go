@@ -28,11 +28,14 @@ type health struct {
 // Live is always well: a CPM that can answer needs no restart.
 func (h health) Live() error { return nil }
 
-// Ready wants the CPM Active with at least one Active adapter.
+// Ready wants the CPM Active with at least one Active adapter, and memory not older than it may be.
 func (h health) Ready() error {
 	status := h.server.core.Status()
 	if status.State != cpm.Active {
 		return fault.New(fault.Unavailable, "the CPM is %s", status.State)
+	}
+	if err := h.server.core.Fresh(); err != nil {
+		return err
 	}
 	for _, a := range status.Adapters {
 		if a.State == cpm.Active {

@@ -70,6 +70,7 @@ type feed struct {
 	check *checker
 	after int64
 	all   []Change
+	last  [32]byte // the mac of the last one
 }
 
 // more appends the changes that a condition selects; limit 0 is all of them.
@@ -93,7 +94,7 @@ func (f *feed) more(ctx context.Context, where string, limit int64, args ...any)
 // accept takes the change read last if it follows the one before.
 func (f *feed) accept(r *reader) error {
 	c := &f.all[len(f.all)-1]
-	c.Rev = r.rev
+	c.Rev, f.last = r.rev, r.mac
 	before := Change{Rev: f.after}
 	if len(f.all) > 1 {
 		before = f.all[len(f.all)-2]

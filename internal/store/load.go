@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 
 	"github.com/mojaloop/cpm/internal/fault"
 )
@@ -22,7 +23,7 @@ func (s *Store) Load(ctx context.Context) (*State, error) {
 		if err != nil {
 			return err
 		}
-		state.Revision = now.n
+		state.Revision, state.Root = now.n, now.root.bytes()
 		var root sum
 		for _, l := range state.lists() {
 			if err := s.loadAll(ctx, tx, c, l, &root); err != nil {
@@ -32,7 +33,12 @@ func (s *Store) Load(ctx context.Context) (*State, error) {
 		if !equal(root.bytes(), now.root.bytes()) {
 			return damaged("table revision", errors.New("the rows do not add up to the root: one was removed, added or replaced"))
 		}
-		return s.checkLastChange(ctx, tx, c, now.n)
+		last, err := s.lastChange(ctx, tx, c, math.MaxInt64)
+		state.Last = last.mac
+		if err == nil && last.rev != now.n {
+			err = damaged("table changes", errors.New("the last change does not have the present revision"))
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -52,20 +58,24 @@ func (s *Store) loadAll(ctx context.Context, tx *sql.Tx, c *checker, l list, roo
 	})
 }
 
-// checkLastChange verifies that the changes go as far as the revision.
-func (s *Store) checkLastChange(ctx context.Context, tx *sql.Tx, c *checker, n int64) error {
+// last is a change by its revision and its mac.
+type last struct {
+	rev int64
+	mac [32]byte
+}
+
+// lastChange finds the last change up to a revision; without any it is of revision 0.
+func (s *Store) lastChange(ctx context.Context, tx *sql.Tx, c *checker, upTo int64) (last, error) {
 	t := s.tables[changesTable]
 	columns := append(t.columns[:len(t.columns):len(t.columns)], "rev", "mac")
-	rows, err := tx.QueryContext(ctx, "SELECT "+names(columns)+" FROM "+quoted(t.name)+` ORDER BY "rev" DESC, "seq" DESC LIMIT 1`)
+	rows, err := tx.QueryContext(ctx, "SELECT "+names(columns)+" FROM "+quoted(t.name)+` WHERE "rev" <= `+s.dialect.placeholder(1)+
+		` ORDER BY "rev" DESC, "seq" DESC LIMIT 1`, upTo)
 	if err != nil {
-		return err
+		return last{}, err
 	}
-	var last int64
-	err = eachRow(rows, t, c, func() Row { return &Change{} }, func(r *reader) error { last = r.rev; return nil })
-	if err == nil && last != n {
-		err = damaged("table changes", errors.New("the last change does not have the present revision"))
-	}
-	return err
+	var l last
+	err = eachRow(rows, t, c, func() Row { return &Change{} }, func(r *reader) error { l = last{r.rev, r.mac}; return nil })
+	return l, err
 }
 
 // Reload reads the rows named, verified, as a State that holds just those and the revision at reading. The Refs whose
@@ -76,16 +86,18 @@ func (s *Store) Reload(ctx context.Context, refs []Ref) (*State, []Ref, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &reloading{store: s, check: &checker{mac: mac}, state: &State{}, lists: map[string]list{}, done: map[Ref]bool{}}
-	for _, l := range r.state.lists() {
-		r.lists[l.table()] = l
-	}
+	r := newReloading(s, &checker{mac: mac})
 	err = s.read(ctx, func(tx *sql.Tx) error {
 		now, err := s.readRevision(ctx, tx, r.check, 0)
 		if err != nil {
 			return err
 		}
-		r.state.Revision = now.n
+		r.state.Revision, r.state.Root = now.n, now.root.bytes()
+		last, err := s.lastChange(ctx, tx, r.check, now.n)
+		if err != nil {
+			return err
+		}
+		r.state.Last = last.mac
 		for _, ref := range refs {
 			if err := r.row(ctx, tx, ref); err != nil {
 				return err
@@ -106,6 +118,18 @@ type reloading struct {
 	lists map[string]list
 	done  map[Ref]bool
 	gone  []Ref
+	// writtenBy are the revisions that rows must have, where they are known.
+	writtenBy map[Ref]int64
+}
+
+func newReloading(s *Store, c *checker) *reloading {
+	r := &reloading{
+		store: s, check: c, state: &State{}, lists: map[string]list{}, done: map[Ref]bool{}, writtenBy: map[Ref]int64{},
+	}
+	for _, l := range r.state.lists() {
+		r.lists[l.table()] = l
+	}
+	return r
 }
 
 func (r *reloading) row(ctx context.Context, tx *sql.Tx, ref Ref) error {
@@ -127,7 +151,13 @@ func (r *reloading) row(ctx context.Context, tx *sql.Tx, ref Ref) error {
 		return err
 	}
 	found := false
-	err = eachRow(rows, t, r.check, func() Row { return key }, func(*reader) error { found = true; return nil })
+	err = eachRow(rows, t, r.check, func() Row { return key }, func(is *reader) error {
+		found = true
+		if rev, known := r.writtenBy[ref]; known && rev != is.rev {
+			return damaged("table "+t.name, errors.New("the row is not the one that the last change wrote"))
+		}
+		return nil
+	})
 	if err == nil && !found {
 		l.drop()
 		r.gone = append(r.gone, ref)

@@ -5,7 +5,8 @@ import "slices"
 // State holds rows as they were at one revision, by table and in the order of their primary keys: all of them after
 // Load, the ones asked for after Reload.
 type State struct {
-	Revision      int64
+	Position
+
 	FSPs          []FSP
 	Series        []Series
 	Objects       []Object
