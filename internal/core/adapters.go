@@ -55,6 +55,13 @@ func (a *adapter) enter() bool {
 	return !a.retired
 }
 
+// isRetired says whether a newer configuration has no such adapter any more.
+func (a *adapter) isRetired() bool {
+	a.gate.Lock()
+	defer a.gate.Unlock()
+	return a.retired
+}
+
 func (a *adapter) leave() { a.busy.Done() }
 
 // retire lets no further request in, completes those that are, and ends the endpoints.

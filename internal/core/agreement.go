@@ -74,37 +74,50 @@ const (
 
 // noteAgreement counts and logs what came of a look; what lasts is logged once.
 func (c *Core) noteAgreement(ctx context.Context, err error) {
-	a := &c.agreement
 	switch {
 	case err == nil:
 		c.noteBack(ctx)
 	case isDatabase(err) && unreachable(err):
-		a.away.Store(true)
-		c.noteTrouble(ctx, troubleAway, "the database does not answer; operations go on with what is in memory", err)
+		c.agreement.away.Store(true)
+		if c.agreement.newTrouble(troubleAway) {
+			c.log.LogAttrs(ctx, slog.LevelError, "the database does not answer; operations go on with what is in memory, nothing can be changed",
+				c.trouble(err)...)
+		}
 	default:
-		c.noteTrouble(ctx, troubleBehind, "the database answers, and this CPM cannot follow what was changed; what is in memory stays", err)
-	}
-	if stale := c.Fresh() != nil; stale != a.stale {
-		a.stale = stale
-		if stale {
-			c.log.LogAttrs(ctx, slog.LevelError, "what is in memory is too old; operations are declined until the database can be followed",
-				obs.Event("replica.stale"), obs.Duration(a.age()))
+		if c.agreement.newTrouble(troubleBehind) {
+			c.log.LogAttrs(ctx, slog.LevelError, "this CPM cannot follow what was changed in the database; what is in memory stays",
+				c.trouble(err)...)
 		}
 	}
+	c.noteStale(ctx)
 }
 
-func (c *Core) noteTrouble(ctx context.Context, event, text string, err error) {
-	a := &c.agreement
+// newTrouble counts a failure and says whether it is not the one before.
+func (a *agreement) newTrouble(event string) bool {
 	a.failures.Add(1)
-	if a.trouble == event {
-		return
-	}
 	if a.trouble == "" {
 		a.since = time.Now()
 	}
+	fresh := a.trouble != event
 	a.trouble = event
-	c.log.LogAttrs(ctx, slog.LevelError, text, obs.Event(event), slog.Int64("revision", c.Revision()),
-		slog.Duration("maxStaleness", c.snapshot.Load().Settings.MaxStaleness), obs.Err(err))
+	return fresh
+}
+
+func (c *Core) trouble(err error) []slog.Attr {
+	s := c.snapshot.Load()
+	return []slog.Attr{
+		obs.Event(c.agreement.trouble), slog.Int64("revision", s.Revision),
+		slog.Duration("maxStaleness", s.Settings.MaxStaleness), obs.Err(err),
+	}
+}
+
+func (c *Core) noteStale(ctx context.Context) {
+	stale := c.Fresh() != nil
+	if stale && !c.agreement.stale {
+		c.log.LogAttrs(ctx, slog.LevelError, "what is in memory is too old; operations are declined until the database can be followed",
+			obs.Event("replica.stale"), obs.Duration(c.agreement.age()))
+	}
+	c.agreement.stale = stale
 }
 
 func (c *Core) noteBack(ctx context.Context) {

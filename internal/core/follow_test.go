@@ -2,7 +2,6 @@ package core_test
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -242,7 +241,7 @@ func TestAnOlderCopyOfTheDatabaseIsNotFollowed(t *testing.T) {
 	r.must(err)
 	r.mustChange("fsp.suspend", "payeefsp", nil)
 	was := r.Revision()
-	restoreFrom(t, storetest.Raw(t, r.path), copied)
+	storetest.PutBack(t, r.path, copied, "changes", "fsps", "revision")
 	r.follow()
 	eventually(t, func() bool { return r.Agreement().Failures > 1 })
 	_, err = r.change("fsp.suspend", "payerfsp", nil)
@@ -254,25 +253,6 @@ func TestAnOlderCopyOfTheDatabaseIsNotFollowed(t *testing.T) {
 	r.must(err)
 	if receipt.Revision != was-1 || r.FSPs()[0].State != "active" {
 		t.Errorf("not accepted: %+v, %+v", receipt, r.FSPs())
-	}
-}
-
-// restoreFrom puts the rows of an older copy in place of those that differ.
-func restoreFrom(t *testing.T, db *sql.DB, copied string) {
-	t.Helper()
-	c, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	for _, statement := range []string{
-		`ATTACH '` + copied + `' AS old`, `BEGIN IMMEDIATE`, `DELETE FROM changes`, `INSERT INTO changes SELECT * FROM old.changes`,
-		`DELETE FROM fsps`, `INSERT INTO fsps SELECT * FROM old.fsps`, `DELETE FROM revision`,
-		`INSERT INTO revision SELECT * FROM old.revision`, `COMMIT`,
-	} {
-		if _, err := c.ExecContext(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

@@ -75,11 +75,13 @@ func (c *Core) deadline(ctx context.Context, t *trip) time.Time {
 // so resolving again finds the one that took its place.
 func (c *Core) admit(t *trip) error {
 	for {
-		if err := c.resolve(t); err != nil {
-			return err
-		}
-		if t.adapter.enter() {
+		t.adapter = nil
+		err := c.resolve(t)
+		if err == nil && t.adapter.enter() {
 			return nil
+		}
+		if err != nil && (t.adapter == nil || !t.adapter.isRetired()) {
+			return err
 		}
 	}
 }
