@@ -58,6 +58,7 @@ type Core struct {
 	counters *counters
 	replays  *replays
 	updates  *updateCounters
+	imports  *keys.Imports
 	runners  *runners
 	bytes    budget
 	started  time.Time
@@ -86,7 +87,7 @@ func New(c Config) *Core {
 	}
 	core := &Core{
 		config: c, manager: keys.NewManager(c.Ring, c.Now), log: c.Logger.With(slog.String("component", "core")),
-		rows: map[cpm.Operation]cpm.Row{}, counters: newCounters(), replays: newReplays(), updates: newUpdateCounters(),
+		rows: map[cpm.Operation]cpm.Row{}, counters: newCounters(), replays: newReplays(), updates: newUpdateCounters(), imports: keys.NewImports(c.Now),
 		runners: newRunners(), started: c.Now(), state: cpm.Starting,
 	}
 	core.agreement.born = time.Now()

@@ -57,10 +57,11 @@ func (c *Core) keyUpdate(ctx context.Context, u *updating, jws []byte) error {
 	if err := u.update.CheckTime(c.config.Now()); err != nil {
 		return err
 	}
-	if err := u.checkKey(); err != nil {
+	private, err := c.newKey(u.update)
+	if err != nil {
 		return err
 	}
-	return c.applyUpdate(ctx, u, secret.Bytes{})
+	return c.applyUpdate(ctx, u, private)
 }
 
 // signedUpdate finds the update key that signed. Until it is found, nothing of what the CPM knows shows in the answer.
@@ -80,19 +81,19 @@ func (c *Core) signedUpdate(s *Snapshot, u *updating) error {
 	return nil
 }
 
-// checkKey judges what an Add or Update brings before anything waits for it.
-func (u *updating) checkKey() error {
+// newKey judges what an Add or Update brings before anything waits for it, and opens it if it is sealed.
+func (c *Core) newKey(u *keys.Update) (secret.Bytes, error) {
 	switch {
-	case u.update.Action == keys.ActionDelete:
-		return nil
-	case u.update.SealedKey != "":
-		return fault.New(fault.Unsupported, "sealed keys are not accepted")
+	case u.Action == keys.ActionDelete:
+		return secret.Bytes{}, nil
+	case u.SealedKey != "":
+		return c.imports.Open(u.FSP, u.SealedKey)
 	}
-	public, err := keys.ReadPublicKey(u.update.Addition().Public)
+	public, err := keys.ReadPublicKey(u.Addition().Public)
 	if err != nil {
-		return err
+		return secret.Bytes{}, err
 	}
-	return u.update.CheckProof(public)
+	return secret.Bytes{}, u.CheckProof(public)
 }
 
 // applyUpdate makes the change.

@@ -32,9 +32,13 @@ type Addition struct {
 	Algorithm string    `json:"algorithm,omitempty"`
 	NotBefore time.Time `json:"notBefore,omitzero"`
 	NotAfter  time.Time `json:"notAfter,omitzero"`
+
+	// strong says that CheckStrength has had Public already.
+	strong bool
 }
 
-// Add stores a new version in tx. The private key, if one is given, is PEM text; the caller destroys it.
+// Add stores a new version in tx. The private key, if one is given, is PEM text or PKCS #8 DER; the caller
+// destroys it.
 func (m *Manager) Add(tx *store.Tx, a Addition, private secret.Bytes, actor string) (cpm.KeyRef, error) {
 	p, algorithm, err := take(a, private)
 	if err != nil {
@@ -83,6 +87,9 @@ func take(a Addition, private secret.Bytes) (pair, string, error) {
 	if err != nil {
 		return pair{}, "", err
 	}
+	if a.strong || a.Generate != "" {
+		return p, algorithm, nil
+	}
 	if err := CheckStrength(p.public); err != nil {
 		p.private.Destroy()
 		return pair{}, "", err
@@ -113,11 +120,16 @@ func source(a Addition, private secret.Bytes) (pair, string, error) {
 	} else {
 		p, err = parsePrivate(private)
 	}
-	if err != nil {
-		return pair{}, "", err
+	var algorithm string
+	if err == nil {
+		algorithm, err = algorithmFor(a.Algorithm, p.public)
 	}
-	algorithm, err := algorithmFor(a.Algorithm, p.public)
-	return p, algorithm, err
+	if err != nil {
+		p.private.Destroy()
+		f := fault.From(err)
+		return pair{}, "", breaks(RuleKey, f.Kind, err, "%s", f.Public)
+	}
+	return p, algorithm, nil
 }
 
 // algorithmFor is the algorithm asked for, if it fits the key, or the usual one of the key's type.

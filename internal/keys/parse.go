@@ -101,8 +101,15 @@ func parsePublic(text []byte) (pair, error) {
 	return publicPair(public)
 }
 
-// parsePrivate reads one PEM block: PKCS #8, PKCS #1 or SEC 1.
+// derSequence is the first byte of every key in DER, and of none in PEM.
+const derSequence = 0x30
+
+// parsePrivate reads PKCS #8 DER, or one PEM block: PKCS #8, PKCS #1 or SEC 1.
 func parsePrivate(text secret.Bytes) (pair, error) {
+	if der := text.Open(secret.Token{}); len(der) > 0 && der[0] == derSequence {
+		key, err := x509.ParsePKCS8PrivateKey(der)
+		return privatePair(key, err)
+	}
 	block, err := onlyBlock(text.Open(secret.Token{}))
 	if err != nil {
 		return pair{}, err
@@ -119,8 +126,13 @@ func parsePrivate(text secret.Bytes) (pair, error) {
 	default:
 		return pair{}, fault.New(fault.Invalid, "the PEM block must be PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY, without a passphrase")
 	}
+	return privatePair(key, err)
+}
+
+// privatePair makes a pair of what a parser gave.
+func privatePair(key any, err error) (pair, error) {
 	if err != nil {
-		return pair{}, fault.New(fault.Invalid, "the PEM block cannot be read as a private key").Because(err)
+		return pair{}, fault.New(fault.Invalid, "the key cannot be read as a private key").Because(err)
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {

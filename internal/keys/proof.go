@@ -41,5 +41,6 @@ func (u *Update) CheckProof(k PublicKey) error {
 	if subtle.ConstantTimeCompare(jws.payload, []byte(text)) != 1 || !jws.verifiedBy(k.public) {
 		return breaks(RuleProof, fault.Invalid, nil, "proof is not by the new key, or not over this fsp, name, seq and key")
 	}
+	u.strong = true
 	return nil
 }

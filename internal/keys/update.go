@@ -49,8 +49,9 @@ type Update struct {
 	Nonce   string
 	Expires time.Time
 
-	proof string
-	jws   signed
+	proof  string
+	jws    signed
+	strong bool // the new key has been found strong and proven
 }
 
 // ParseUpdate reads a signed key update strictly: a compact JWS whose payload is one JSON object with the members of
@@ -83,8 +84,8 @@ func (u *Update) check() error {
 		return breaks(RuleMalformed, fault.Missing, nil, "an Add or Update has exactly one of key, certificate and sealedKey")
 	case u.SealedKey == "" && u.proof == "":
 		return breaks(RuleProof, fault.Missing, nil, "proof is missing: a JWS by the new key that shows who holds it")
-	case u.SealedKey != "" && u.proof != "":
-		return malformed(nil, "a sealed private key needs no proof")
+	case u.SealedKey != "" && (u.proof != "" || u.Use == cpm.UseUpdate):
+		return malformed(nil, "a sealed private key needs no proof; the private half of an update key stays with the FSP")
 	case !u.NotAfter.IsZero() && !u.NotBefore.Before(u.NotAfter):
 		return malformed(nil, "the key must end after it begins")
 	}
@@ -149,5 +150,6 @@ func (u *Update) Addition() Addition {
 	}
 	return Addition{
 		FSP: u.FSP, Name: u.Name, Use: u.Use, Public: public, Algorithm: u.Algorithm, NotBefore: u.NotBefore, NotAfter: u.NotAfter,
+		strong: u.strong,
 	}
 }
