@@ -40,6 +40,7 @@ func (a *app) adapterSSMCommand() *cobra.Command {
 	f.StringVar(&o.TLS.Cert, "cert", "", "PEM file with the adapter's certificate")
 	f.StringVar(&o.TLS.Key, "key", "", "PEM file with its private key")
 	f.StringVar(&o.TLS.ClientCA, "ca", "", "PEM file with the authority of the cores' certificates")
+	f.StringVar(&o.TLS.CRL, "crl", "", "PEM file with lists of revoked certificates (default: none is asked)")
 	f.StringVar(&o.Log.Format, "log-format", o.Log.Format, "json or mojaloop")
 	f.StringVar(&o.Log.Level, "log-level", o.Log.Level, "least urgent level that is written")
 	f.IntVar(&o.Workers.Heavy, "workers", 0, "RSA signatures at once (default one per processor)")

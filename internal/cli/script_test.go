@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 //	cpm ARGS [< FILE]    cpm in this process, which must succeed
 //	fails N cpm ARGS     the same, which must end with exit code N
 //	ready                waits until the CPM behind $CPM_SOCKET is Active
-//	until RE cpm ARGS    repeats cpm until its answer matches
+//	until RE cpm ARGS [< FILE]  repeats cpm until its answer matches
 //	listening ADDRESS    waits until somebody accepts connections there
 //	certificates DIR     makes an authority, server and client certificates
 //	ports FILE           writes the file again with $PORT and the like replaced
@@ -125,14 +125,20 @@ func fails(ts *testscript.TestScript, neg bool, args []string) {
 
 // inProcess runs cpm here, so that its lines are counted as covered.
 func inProcess(ts *testscript.TestScript, args []string) int {
-	s := Streams{In: strings.NewReader(""), Out: ts.Stdout(), Err: ts.Stderr(), Env: environment(ts)}
-	if i := slices.Index(args, "<"); i >= 0 && i+1 < len(args) {
-		s.In = strings.NewReader(ts.ReadFile(args[i+1]))
-		args = slices.Delete(slices.Clone(args), i, i+2)
-	}
+	args, in := input(ts, args)
+	s := Streams{In: strings.NewReader(in), Out: ts.Stdout(), Err: ts.Stderr(), Env: environment(ts)}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return Main(ctx, args, s)
+}
+
+// input takes "< FILE" from the arguments.
+func input(ts *testscript.TestScript, args []string) (rest []string, in string) {
+	i := slices.Index(args, "<")
+	if i < 0 || i+1 >= len(args) {
+		return args, ""
+	}
+	return slices.Delete(slices.Clone(args), i, i+2), ts.ReadFile(args[i+1])
 }
 
 func environment(ts *testscript.TestScript) []string {
@@ -165,11 +171,12 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
+	rest, in := input(ts, args[2:])
 	var last bytes.Buffer
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		last.Reset()
-		s := Streams{In: strings.NewReader(""), Out: &last, Err: &last, Env: environment(ts)}
-		Main(context.Background(), args[2:], s)
+		s := Streams{In: strings.NewReader(in), Out: &last, Err: &last, Env: environment(ts)}
+		Main(context.Background(), rest, s)
 		if want.Match(last.Bytes()) {
 			return
 		}

@@ -68,7 +68,7 @@ type Listen struct {
 	Socket string `yaml:"socket" env:"CPM_LISTEN_SOCKET" default:"<dataDir>/cpm.sock"`
 }
 
-// TLS has the files of the Mojaloop ports. They are read again when they change.
+// TLS has the files of all ports and links. They are read again when they change.
 type TLS struct {
 	// Certificate chain of this CPM, PEM.
 	Cert string `yaml:"cert" env:"CPM_TLS_CERT"`
@@ -76,6 +76,9 @@ type TLS struct {
 	Key string `yaml:"key" env:"CPM_TLS_KEY"`
 	// Authorities whose client certificates are accepted, PEM. A client without a certificate is refused.
 	ClientCA string `yaml:"clientCA" env:"CPM_TLS_CLIENT_CA"`
+	// Lists of revoked certificates (CRL), PEM, each signed by one of those authorities. With it every certificate of a
+	// client or an adapter must come from an authority whose list is there and has not expired. Without it nobody is asked.
+	CRL string `yaml:"crl" env:"CPM_TLS_CRL"`
 }
 
 // Log says how the log on standard output looks.

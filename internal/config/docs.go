@@ -17,6 +17,7 @@ func docs() map[string]string {
 		"tls.cert":              "Certificate chain of this CPM, PEM.",
 		"tls.key":               "Private key of that certificate, PEM.",
 		"tls.clientCA":          "Authorities whose client certificates are accepted, PEM. A client without a certificate is refused.",
+		"tls.crl":               "Lists of revoked certificates (CRL), PEM, each signed by one of those authorities. With it every certificate of a client or an adapter must come from an authority whose list is there and has not expired. Without it nobody is asked.",
 		"log.level":             "Least urgent level that is written: error, warn, audit, trace, info, perf, verbose, debug or silly.",
 		"log.format":            "Form of a line: json is one JSON object a line, mojaloop is the console line of Mojaloop's own services.",
 		"metrics.fspLabel":      "Count operations for each FSP by itself (label fsp). With many participants this makes many time series.",

@@ -13,7 +13,7 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 	}
 	// These have no usable default: the operator must write them, or their absence means "not given".
 	without := map[string]bool{
-		"tls.cert": true, "tls.key": true, "tls.clientCA": true,
+		"tls.cert": true, "tls.key": true, "tls.clientCA": true, "tls.crl": true,
 		"keys.directory": true, "keys.sink": true,
 		"riskAcceptance.by": true, "riskAcceptance.date": true, "riskAcceptance.text": true,
 	}
@@ -81,7 +81,7 @@ func TestExplain(t *testing.T) {
 func TestExplainASectionASecretAndAKeyWithoutDefault(t *testing.T) {
 	t.Parallel()
 	section, _ := Explain("tls")
-	if n := strings.Count(section, "default:  none"); n != 3 || strings.Count(section, "\n\n") != 2 {
+	if n := strings.Count(section, "default:  none"); n != 4 || strings.Count(section, "\n\n") != 3 {
 		t.Errorf("got %d keys:\n%s", n, section)
 	}
 	secret, _ := Explain("CPM_DATABASE_DSN_FILE")

@@ -113,6 +113,9 @@ func (v *validator) tls(c *Config) {
 		}
 		v.path(f.path, f.value)
 	}
+	if t.CRL != "" {
+		v.path("tls.crl", t.CRL)
+	}
 }
 
 func (v *validator) oneOf(path, value string, words ...string) {

@@ -86,7 +86,7 @@ func TestPortsCollideOnlyWhereTheyMeet(t *testing.T) {
 		{":0", ":0", false},
 	} {
 		c := Default()
-		c.TLS = TLS{"c", "k", "a"}
+		c.TLS = TLS{Cert: "c", Key: "k", ClientCA: "a"}
 		c.Listen = Listen{MojaloopHTTP: test.http, Probes: test.probes}
 		c.Complete()
 		if err := c.Validate(); (err != nil) != test.collide {

@@ -19,6 +19,7 @@ const (
 	keyOperation = "operation"
 	keyAdapter   = "adapter"
 	keyKid       = "kid"
+	keySubject   = "subject"
 	keyAlg       = "alg"
 	keyOutcome   = "outcome"
 	keyKind      = "kind"
@@ -60,6 +61,9 @@ func Adapter[S ~string](name S) slog.Attr { return attr(keyAdapter, name) }
 
 // Kid is the id or the name of a key, never the key.
 func Kid[S ~string](id S) slog.Attr { return attr(keyKid, id) }
+
+// Subject is the name in a certificate.
+func Subject[S ~string](name S) slog.Attr { return attr(keySubject, name) }
 
 // Alg is the JOSE name of an algorithm.
 func Alg[S ~string](name S) slog.Attr { return attr(keyAlg, name) }

@@ -2,6 +2,7 @@ package obs
 
 import (
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +35,7 @@ type Metrics struct {
 	// HandshakeFailures is cpm_handshake_failures_total{port}: connections that showed no acceptable certificate.
 	HandshakeFailures *prometheus.CounterVec
 
-	certNotAfter *prometheus.GaugeVec
+	certificateExpiry *prometheus.GaugeVec
 }
 
 // NewRegistry makes a private registry with the process, the Go runtime and cpm_build_info.
@@ -71,17 +72,35 @@ func NewMetrics(b Build) *Metrics {
 			"Connections open on a port.", "port"),
 		HandshakeFailures: counter("cpm_handshake_failures_total",
 			"Connections that showed no acceptable certificate.", "port"),
-		certNotAfter: gauge("cpm_tls_cert_notafter_seconds",
-			"When a TLS certificate expires, in seconds since 1970.", "use"),
+		certificateExpiry: gauge("cpm_certificate_expiry_seconds",
+			"When a certificate or a list of revoked ones expires, in seconds since 1970; entry 1 of a role is the first to expire.",
+			"role", "entry"),
 	}
 	m.Registry.MustRegister(m.OperationDuration, m.RequestDuration, m.Declines, m.SignatureRefusals, m.InFlight,
-		m.Connections, m.HandshakeFailures, m.certNotAfter)
+		m.Connections, m.HandshakeFailures, m.certificateExpiry)
 	return m
 }
 
-// CertificateExpires records when the certificate in a use ends, such as "mojaloop"; a reload records it again.
-func (m *Metrics) CertificateExpires(use string, notAfter time.Time) {
-	m.certNotAfter.WithLabelValues(use).Set(float64(notAfter.Unix()))
+// maxEntries bounds the label entry. Of a longer bundle those that expire first are shown.
+const maxEntries = 8
+
+// Expiry is when something in a role expires: own, authority or crl.
+type Expiry struct {
+	Role string
+	At   time.Time
+}
+
+// CertificatesExpire records the dates of all TLS files in the place of those before; they are sorted, the first to
+// expire first.
+func (m *Metrics) CertificatesExpire(all []Expiry) {
+	m.certificateExpiry.Reset()
+	entries := map[string]int{}
+	for _, e := range all {
+		entries[e.Role]++
+		if n := entries[e.Role]; n <= maxEntries {
+			m.certificateExpiry.WithLabelValues(e.Role, strconv.Itoa(n)).Set(float64(e.At.Unix()))
+		}
+	}
 }
 
 // durationBuckets are 50 µs·2ⁿ up to 3.3 s: a signature takes some 50 µs at best, and the default timer ends at 2 s.

@@ -46,7 +46,8 @@ func TestMetricsAndTheirLabels(t *testing.T) {
 	m.Declines.WithLabelValues("busy", "grpc").Inc()
 	m.SignatureRefusals.WithLabelValues("key-unknown").Add(2)
 	m.InFlight.WithLabelValues("http").Set(3)
-	m.CertificateExpires("mojaloop", time.Unix(1_800_000_000, 0))
+	m.CertificatesExpire([]obs.Expiry{{"own", time.Unix(1, 0)}, {"gone", time.Unix(2, 0)}})
+	m.CertificatesExpire([]obs.Expiry{{"own", time.Unix(1_800_000_000, 0)}, {"crl", time.Unix(1_700_000_000, 0)}, {"own", time.Unix(1_900_000_000, 0)}})
 	m.Registry.MustRegister(obs.RevisionCollector(func() int64 { return 41 }), obs.StateCollector(func() cpm.State { return cpm.Active }))
 	got := values(t, m.Registry)
 	maps.DeleteFunc(got, func(name string, _ float64) bool {
@@ -58,7 +59,9 @@ func TestMetricsAndTheirLabels(t *testing.T) {
 		"cpm_declines_total{kind=busy,port=grpc}":                        1,
 		"cpm_signature_refusals_total{reason=key-unknown}":               2,
 		"cpm_inflight{port=http}":                                        3,
-		"cpm_tls_cert_notafter_seconds{use=mojaloop}":                    1.8e9,
+		"cpm_certificate_expiry_seconds{entry=1,role=own}":               1.8e9,
+		"cpm_certificate_expiry_seconds{entry=2,role=own}":               1.9e9,
+		"cpm_certificate_expiry_seconds{entry=1,role=crl}":               1.7e9,
 		"cpm_config_revision{}":                                          41,
 		"cpm_state{state=Active}":                                        1,
 		"cpm_state{state=Starting}":                                      0,

@@ -28,8 +28,9 @@ type Revocations struct{ lists map[issuer]*list }
 type issuer struct{ subject, key string }
 
 type list struct {
-	nextUpdate time.Time
-	revoked    map[string]bool // serial numbers
+	authority              string
+	thisUpdate, nextUpdate time.Time
+	revoked                map[string]bool // serial numbers
 }
 
 // ReadRevocations reads a PEM file with one or several lists. Each must be signed by one of the authorities, say when the
@@ -37,7 +38,6 @@ type list struct {
 // out would count as valid. Of two lists of an authority the later one counts.
 func ReadRevocations(text []byte, authorities []*x509.Certificate) (*Revocations, error) {
 	all := &Revocations{lists: map[issuer]*list{}}
-	latest := map[issuer]time.Time{}
 	for n := 0; ; n++ {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {
@@ -54,11 +54,9 @@ func ReadRevocations(text []byte, authorities []*x509.Certificate) (*Revocations
 		if err != nil {
 			return nil, err
 		}
-		if parsed.ThisUpdate.Before(latest[by]) {
-			continue
+		if there := all.lists[by]; there == nil || parsed.ThisUpdate.After(there.thisUpdate) {
+			all.lists[by] = newList(parsed)
 		}
-		latest[by] = parsed.ThisUpdate
-		all.lists[by] = newList(parsed)
 	}
 	if len(all.lists) == 0 {
 		return nil, errors.New("the file has no list of revoked certificates")
@@ -107,7 +105,10 @@ func issuerOf(c *x509.Certificate) issuer {
 }
 
 func newList(parsed *x509.RevocationList) *list {
-	l := &list{nextUpdate: parsed.NextUpdate, revoked: make(map[string]bool, len(parsed.RevokedCertificateEntries))}
+	l := &list{
+		authority: parsed.Issuer.CommonName, thisUpdate: parsed.ThisUpdate, nextUpdate: parsed.NextUpdate,
+		revoked: make(map[string]bool, len(parsed.RevokedCertificateEntries)),
+	}
 	for i := range parsed.RevokedCertificateEntries {
 		l.revoked[string(parsed.RevokedCertificateEntries[i].SerialNumber.Bytes())] = true
 	}
@@ -148,15 +149,4 @@ func (r *Revocations) checkChain(chain []*x509.Certificate, now time.Time) error
 		}
 	}
 	return nil
-}
-
-// NextUpdate is when the first of the lists expires.
-func (r *Revocations) NextUpdate() time.Time {
-	var first time.Time
-	for _, l := range r.lists {
-		if first.IsZero() || l.nextUpdate.Before(first) {
-			first = l.nextUpdate
-		}
-	}
-	return first
 }

@@ -63,8 +63,8 @@ func TestARevokedCertificateIsRefusedAndOthersAreNot(t *testing.T) {
 	if err := r.Check(append(goodChain, badChain...), noon()); !errors.Is(err, ErrRevoked) {
 		t.Error(err)
 	}
-	if !r.NextUpdate().Equal(noon().Add(DefaultListLifetime)) {
-		t.Error(r.NextUpdate())
+	if lives := r.Lives(); len(lives) != 1 || lives[0].Subject != "test authority" || !lives[0].Until.Equal(noon().Add(DefaultListLifetime)) {
+		t.Error(lives)
 	}
 }
 

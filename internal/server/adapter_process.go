@@ -54,14 +54,9 @@ func runSSM(ctx context.Context, o AdapterOptions, log *slog.Logger) error {
 	if err := ssm.SelfTest(); err != nil {
 		return fault.New(fault.Device, "the cryptography of this binary does not work").Because(err)
 	}
-	identity, err := newIdentity(o.TLS, time.Now, listener{
-		loaded: func(time.Time) {},
-		broken: func(err error) {
-			log.LogAttrs(ctx, slog.LevelError, "changed TLS files cannot be used; the old ones stay", obs.Event("tls.reload-failed"), obs.Err(err))
-		},
-	})
+	identity, err := newIdentity(ctx, o.TLS, time.Now, log, nil)
 	if err != nil {
-		return fault.New(fault.State, "the TLS files cannot be used").Because(err)
+		return err
 	}
 	var l net.ListenConfig
 	l.SetMultipathTCP(false)
@@ -71,6 +66,7 @@ func runSSM(ctx context.Context, o AdapterOptions, log *slog.Logger) error {
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
+	go identity.watch(ctx, log)
 	s := adapter.NewServer(adapter.ServerConfig{
 		Name: o.Name, Allowed: o.Cores, Logger: log, Now: time.Now, Ended: end,
 		New: func(operations []cpm.Operation, _ []byte) (cpm.Module, error) {

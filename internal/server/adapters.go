@@ -55,7 +55,7 @@ func (i *identity) clientConfig(name string) func() (*tls.Config, error) {
 	return func() (*tls.Config, error) {
 		present := i.get()
 		return &tls.Config{
-			MinVersion: tls.VersionTLS13, ServerName: name, RootCAs: present.ClientCAs,
+			MinVersion: tls.VersionTLS13, ServerName: name, RootCAs: present.ClientCAs, VerifyConnection: i.verify,
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &present.Certificates[0], nil },
 		}, nil
 	}

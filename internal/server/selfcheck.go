@@ -11,6 +11,7 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
+	"github.com/mojaloop/cpm/internal/pki"
 	"github.com/mojaloop/cpm/internal/route"
 	"github.com/mojaloop/cpm/internal/seal"
 	"github.com/mojaloop/cpm/internal/ssm"
@@ -142,14 +143,11 @@ func (s *server) checkCertificates(ctx context.Context) (string, error) {
 		return "none configured", nil // only `cpm dev` gets past the configuration's own check
 	}
 	var err error
-	s.identity, err = newIdentity(s.config.TLS, s.options.Now, listener{
-		loaded: func(notAfter time.Time) { s.metrics.CertificateExpires("mojaloop", notAfter) },
-		broken: func(err error) {
-			s.log.LogAttrs(ctx, slog.LevelError, "changed TLS files cannot be used; the old ones stay", obs.Event("tls.reload-failed"), obs.Err(err))
-		},
+	s.identity, err = newIdentity(ctx, s.config.TLS, s.options.Now, s.log, func(lives []pki.Life) {
+		s.metrics.CertificatesExpire(expiries(lives))
 	})
 	if err != nil {
-		return "", fault.New(fault.State, "the TLS files cannot be used").Because(err)
+		return "", err
 	}
 	return "the certificate expires " + s.identity.notAfter().UTC().Format(time.RFC3339), nil
 }

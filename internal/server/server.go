@@ -135,6 +135,12 @@ func (s *server) serve(ctx context.Context) error {
 // doors starts every door on its port.
 func (s *server) doors(ctx context.Context, group *errgroup.Group) {
 	tlsConfig := s.tlsConfig()
+	if s.identity != nil {
+		group.Go(func() error {
+			s.identity.watch(ctx, s.log)
+			return nil
+		})
+	}
 	if s.ports.http != nil {
 		group.Go(func() error { return s.serveHTTP(ctx) })
 	}

@@ -1,57 +1,94 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/mojaloop/cpm/internal/config"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
+	"github.com/mojaloop/cpm/internal/pki"
 )
 
-// recheck is how often the files of the certificates are looked at.
+// recheck is how often the TLS files are looked at.
 const recheck = time.Second
 
-// identity is what the TLS files hold, read again when one of them changes. A pair that cannot be read, such as one half
-// written, leaves the one before it in place.
+// secondTry is how long a start waits before it reads files again that do not fit together: they may be about to change.
+const secondTry = 100 * time.Millisecond
+
+// identity is what the TLS files hold, read again when one of them changes. Files that cannot be used, such as a
+// certificate without its key yet, leave what was before in place: new connections are judged by the files as they were
+// last when they fitted together, and connections that are open are never touched.
 type identity struct {
 	files config.TLS
 	now   func() time.Time
-	heard listener
+	heard hearing
 
 	mu      sync.Mutex
 	checked time.Time
-	stamp   string
+	seen    []os.FileInfo
+	// doubted says that the last look failed and was not reported: the next one may find the other half of a change.
+	doubted bool
 	current *tls.Config
-	leaf    *x509.Certificate
+	lists   *pki.Revocations
+	lives   []pki.Life
 }
 
-// listener hears of every reading of the files.
-type listener struct {
-	loaded func(notAfter time.Time)
-	broken func(error)
+// hearing is told what the files are found to be. Its functions must not use the identity.
+type hearing struct {
+	loaded  func([]pki.Life)
+	broken  func(error)
+	refused func(*x509.Certificate, error)
 }
 
-// newIdentity reads the files and goes on looking at them.
-func newIdentity(files config.TLS, now func() time.Time, l listener) (*identity, error) {
-	i := &identity{files: files, now: now, heard: l}
-	if err := i.read(); err != nil {
-		return nil, err
+// newIdentity reads the files of a process and goes on looking at them; ctx is for the log. Loaded is told the dates each
+// time the files are read; it may be nil.
+func newIdentity(ctx context.Context, files config.TLS, now func() time.Time, log *slog.Logger, loaded func([]pki.Life)) (*identity, error) {
+	i := &identity{files: files, now: now, heard: hearingIn(context.WithoutCancel(ctx), log)}
+	if loaded != nil {
+		i.heard.loaded = loaded
+	}
+	err := i.read()
+	if err != nil {
+		time.Sleep(secondTry)
+		err = i.read()
+	}
+	if err != nil {
+		return nil, fault.New(fault.State, "the TLS files cannot be used").Because(err)
 	}
 	return i, nil
 }
 
+// hearingIn writes what is heard into a log.
+func hearingIn(ctx context.Context, log *slog.Logger) hearing {
+	return hearing{
+		loaded: func([]pki.Life) {},
+		broken: func(err error) {
+			log.LogAttrs(ctx, slog.LevelError, "changed TLS files cannot be used; the old ones stay", obs.Event("tls.reload-failed"), obs.Err(err))
+		},
+		refused: func(c *x509.Certificate, err error) {
+			l := pki.LifeOf("", c)
+			log.LogAttrs(ctx, slog.LevelWarn, "a certificate is refused", obs.Event("tls.certificate-refused"),
+				obs.Subject(l.Subject), slog.String("serial", l.Serial), obs.Err(err))
+		},
+	}
+}
+
 // serverConfig asks for the files' state at each handshake. TLS 1.3 only, a client certificate of our authority is
-// mandatory, and there are no session tickets, so that each connection is judged by the present authorities.
+// mandatory, and there are no session tickets, so that each connection is judged by the present authorities and lists.
 func (i *identity) serverConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		SessionTicketsDisabled: true,
 		ClientAuth:             tls.RequireAndVerifyClientCert,
 		NextProtos:             []string{"h2", "http/1.1"},
+		VerifyConnection:       i.verify,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			return i.get(), nil
 		},
@@ -61,25 +98,46 @@ func (i *identity) serverConfig() *tls.Config {
 	}
 }
 
+// verify refuses a peer, client or server, whose certificate is on a list of revoked ones, or of which no list that counts
+// could say it is not (fail closed).
+func (i *identity) verify(s tls.ConnectionState) error {
+	i.get()
+	i.mu.Lock()
+	lists := i.lists
+	i.mu.Unlock()
+	if lists == nil {
+		return nil
+	}
+	err := lists.Check(s.VerifiedChains, i.now())
+	if err != nil && len(s.PeerCertificates) > 0 {
+		i.heard.refused(s.PeerCertificates[0], err)
+	}
+	return err
+}
+
+// get looks at the files, if that is due, and gives what they hold.
 func (i *identity) get() *tls.Config {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if now := i.now(); now.Sub(i.checked) >= recheck {
 		i.checked = now
-		if i.changed() {
-			if err := i.load(); err != nil {
-				i.heard.broken(err)
-			}
-		}
+		i.follow()
 	}
 	return i.current
 }
 
-// notAfter is when the present certificate expires.
-func (i *identity) notAfter() time.Time {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.leaf.NotAfter
+// follow reads changed files. What cannot be used is reported when it is found so twice: whoever replaces a pair cannot
+// replace both files at one moment.
+func (i *identity) follow() {
+	changed := i.changed()
+	if !changed && !i.doubted {
+		return
+	}
+	err := i.load()
+	if err != nil && !changed {
+		i.heard.broken(err)
+	}
+	i.doubted = err != nil && changed
 }
 
 func (i *identity) read() error {
@@ -90,45 +148,92 @@ func (i *identity) read() error {
 	return i.load()
 }
 
-// changed says whether a file is another one than at the last look.
+// expiring gives the dates of everything in force.
+func (i *identity) expiring() []pki.Life {
+	i.get()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.lives
+}
+
+// notAfter is when the present certificate expires.
+func (i *identity) notAfter() time.Time { return i.get().Certificates[0].Leaf.NotAfter }
+
+// changed says whether a file is another one than at the last look, or has another content. Links are followed, as
+// Kubernetes mounts have them.
 func (i *identity) changed() bool {
-	stamp := ""
-	for _, name := range []string{i.files.Cert, i.files.Key, i.files.ClientCA} {
-		if info, err := os.Stat(name); err == nil {
-			stamp += fmt.Sprintf("%s %d %d\n", name, info.ModTime().UnixNano(), info.Size())
+	var present []os.FileInfo
+	for _, name := range []string{i.files.Cert, i.files.Key, i.files.ClientCA, i.files.CRL} {
+		info, err := os.Stat(name)
+		if err != nil {
+			info = nil
 		}
+		present = append(present, info)
 	}
-	changed := stamp != i.stamp
-	i.stamp = stamp
+	changed := len(i.seen) != len(present)
+	for n := range i.seen {
+		changed = changed || !sameFile(i.seen[n], present[n])
+	}
+	i.seen = present
 	return changed
 }
 
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+// load reads all files and takes them into force together, or none of them.
 func (i *identity) load() error {
 	pair, err := tls.LoadX509KeyPair(i.files.Cert, i.files.Key)
 	if err != nil {
 		return fmt.Errorf("tls.cert and tls.key: %w", err)
 	}
-	authorities, err := pool(i.files.ClientCA)
+	bundle, err := pki.ReadBundle(i.files.ClientCA)
 	if err != nil {
 		return fmt.Errorf("tls.clientCA: %w", err)
 	}
-	i.leaf = pair.Leaf
+	var lists *pki.Revocations
+	if i.files.CRL != "" {
+		if lists, err = pki.ReadRevocationsFile(i.files.CRL, bundle); err != nil {
+			return fmt.Errorf("tls.crl: %w", err)
+		}
+	}
+	lives, err := livesOf(pair, bundle, lists)
+	if err != nil {
+		return fmt.Errorf("tls.cert: %w", err)
+	}
+	i.lists, i.lives = lists, lives
 	i.current = &tls.Config{
 		MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true, ClientAuth: tls.RequireAndVerifyClientCert,
-		NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}, ClientCAs: authorities,
+		NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}, ClientCAs: newPool(bundle), VerifyConnection: i.verify,
 	}
-	i.heard.loaded(pair.Leaf.NotAfter)
+	i.heard.loaded(lives)
 	return nil
 }
 
-func pool(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
+func newPool(bundle []*x509.Certificate) *x509.CertPool {
 	p := x509.NewCertPool()
-	if !p.AppendCertsFromPEM(text) {
-		return nil, errors.New("the file has no certificate")
+	for _, c := range bundle {
+		p.AddCert(c)
 	}
-	return p, nil
+	return p
+}
+
+// livesOf lists the dates of everything the files hold.
+func livesOf(pair tls.Certificate, bundle []*x509.Certificate, lists *pki.Revocations) ([]pki.Life, error) {
+	var all []pki.Life
+	for _, der := range pair.Certificate {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pki.LifeOf(pki.RoleOwn, c))
+	}
+	for _, c := range bundle {
+		all = append(all, pki.LifeOf(pki.RoleAuthority, c))
+	}
+	return pki.ByEnd(append(all, lists.Lives()...)), nil
 }
