@@ -57,6 +57,41 @@ func TestShutdownGivesUpAtItsDeadline(t *testing.T) {
 	m.inFlight.Done()
 }
 
+func TestShutdownCompletesWhatIsInFlightAndDeclinesTheRest(t *testing.T) {
+	m := newModule(t)
+	if err := m.enter(); err != nil {
+		t.Fatal(err)
+	}
+	states := func() cpm.State {
+		s, err := m.Status(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		return s.State
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- m.Shutdown(t.Context()) }()
+	for states() == cpm.Active {
+		time.Sleep(time.Millisecond)
+	}
+	if s := states(); s != cpm.ShuttingDown {
+		t.Errorf("with a request in flight the module is %s", s)
+	}
+	if _, err := m.Do(t.Context(), moduletest.SignRequest(cpm.KeyRef{}, `{}`)); !errors.Is(err, fault.Unavailable) {
+		t.Errorf("a new request: %v", err)
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("ended with a request in flight: %v", err)
+	default:
+	}
+	m.inFlight.Done()
+	if err := <-ended; err != nil || states() != cpm.Inactive {
+		t.Errorf("%v, %s", err, states())
+	}
+	spec.Covers(t, "SSM-down-1", "SSM-down-2a", "SSM-down-3", "SSM-down-decline", "SSM-down-inactive")
+}
+
 func TestLightWorkDoesNotWaitForHeavyWork(t *testing.T) {
 	w := newWorkers(Config{HeavyWorkers: 1, Queue: 1})
 	defer w.close()

@@ -1,0 +1,141 @@
+package nemesis
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/cpmtest"
+)
+
+const (
+	failoverEvidence = "../../docs/evidence/failover.txt"
+	// measured is how often an adapter is killed, and probers how many callers ask without a pause meanwhile.
+	measured = 100
+	probers  = 4
+)
+
+// TestMeasureFailover measures how long it takes from kill -9 of an adapter until requests are served again, and keeps the
+// figures. It runs on request only.
+func TestMeasureFailover(t *testing.T) {
+	if os.Getenv("CPM_MEASURE") == "" {
+		t.Skip("figures depend on the machine; CPM_MEASURE=1 asks for them")
+	}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "From kill -9 of an adapter to the first ES256 signature of a request that was sent after it; %d kills each,\n", measured)
+	fmt.Fprintf(&out, "%d callers that ask without a pause over HTTPS JSON, the core and every adapter a process of its own.\n%s\n\n", probers, machine())
+	fmt.Fprintln(&out, measure(t, "two endpoints, one is killed", 2, func(w *world, e *endpoint) { e.child.kill() }))
+	fmt.Fprintln(&out, measure(t, "one endpoint, killed and started again at once", 1, func(w *world, e *endpoint) {
+		e.child.kill()
+		w.startAdapter(e)
+	}))
+	t.Logf("\n%s", &out)
+	must(t, os.WriteFile(failoverEvidence, out.Bytes(), 0o644))
+}
+
+// measure repeats a kill, and gives a line with what it took.
+func measure(t *testing.T, what string, places int, kill func(*world, *endpoint)) string {
+	t.Helper()
+	w := newWorld(t, places)
+	var took, ready, held []time.Duration
+	asked, failed := 0, 0
+	for i := range measured {
+		w.up()
+		time.Sleep(1100 * time.Millisecond) // a link that has been up for a second dials again without delay
+		p := w.probe()
+		time.Sleep(20 * time.Millisecond)
+		e := w.places[i%places]
+		killed := time.Now()
+		kill(w, e)
+		ready = append(ready, time.Since(killed))
+		took = append(took, p.served(killed))
+		p.end()
+		held = append(held, p.longest)
+		asked, failed = asked+p.asked, failed+p.failed
+		if places > 1 {
+			w.startAdapter(e)
+		}
+	}
+	return fmt.Sprintf("%s\n  serving again             %s\n  process gone, or up again %s\n  longest answer of a round %s\n  %d of %d requests declined\n",
+		what, quantiles(took), quantiles(ready), quantiles(held), failed, asked)
+}
+
+// quantiles sorts durations and writes their p50, p90, p99 (nearest rank) and the last.
+func quantiles(all []time.Duration) string {
+	slices.Sort(all)
+	rank := func(percent int) string { return millis(all[(len(all)*percent+99)/100-1]) }
+	return fmt.Sprintf("p50 %s  p90 %s  p99 %s  slowest %s", rank(50), rank(90), rank(99), rank(100))
+}
+
+func millis(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}
+
+// probe is a few callers who ask without a pause.
+type probe struct {
+	over    chan struct{}
+	callers sync.WaitGroup
+
+	mu            sync.Mutex
+	good          []time.Time // when requests that were answered well were sent
+	answered      []time.Time // and when their answers came
+	asked, failed int
+	longest       time.Duration
+}
+
+func (w *world) probe() *probe {
+	p := &probe{over: make(chan struct{})}
+	for range probers {
+		l := &load{w: w, client: w.HTTP(cpmtest.Client)}
+		p.callers.Go(func() {
+			for {
+				select {
+				case <-p.over:
+					l.client.CloseIdleConnections()
+					return
+				default:
+				}
+				began := time.Now()
+				p.take(began, l.exchange(w.parties.compose(w.t, 1, 1, "json")))
+			}
+		})
+	}
+	return p
+}
+
+func (p *probe) take(began time.Time, g got) {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	p.longest = max(p.longest, now.Sub(began))
+	if g.outcome != good {
+		p.failed++
+		return
+	}
+	p.good, p.answered = append(p.good, began), append(p.answered, now)
+}
+
+// served waits for the first good answer to a request sent after a moment, and tells how long after it the answer came.
+func (p *probe) served(after time.Time) time.Duration {
+	for {
+		p.mu.Lock()
+		for i, began := range p.good {
+			if began.After(after) {
+				defer p.mu.Unlock()
+				return p.answered[i].Sub(after)
+			}
+		}
+		p.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (p *probe) end() {
+	close(p.over)
+	p.callers.Wait()
+}

@@ -1,0 +1,69 @@
+package nemesis
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/core"
+	"github.com/mojaloop/cpm/internal/spec"
+)
+
+// stops is how many orderly ends of adapters a run makes, of each sort.
+func stops() int {
+	if os.Getenv("CPM_LONG") != "" || os.Getenv("CPM_MEASURE") != "" {
+		return 50
+	}
+	return 5
+}
+
+// TestOrderlyEndsLoseNothing ends adapters under load: one endpoint of two by a signal, as an operating system does, and the
+// whole adapter by an operator's command. Every request has its one answer. As long as an endpoint is left, none is declined.
+func TestOrderlyEndsLoseNothing(t *testing.T) {
+	bySignal := ended(t, "SIGTERM to one endpoint of two", func(w *world, i int) {
+		e := w.places[i%2]
+		e.child.signal(syscall.SIGTERM)
+		<-e.child.ended
+		w.startAdapter(e)
+		w.up()
+	})
+	if bySignal.declined != 0 {
+		t.Errorf("%d requests were declined although an endpoint was there: %v", bySignal.declined, bySignal.kinds)
+	}
+	byCommand := ended(t, "adapter stop and adapter start", func(w *world, _ int) {
+		w.Change(core.Change{Action: "adapter.stop", Target: adapterName})
+		for _, e := range w.places {
+			<-e.child.ended
+			w.startAdapter(e)
+		}
+		w.Change(core.Change{Action: "adapter.start", Target: adapterName})
+		w.up()
+	})
+	if n := byCommand.kinds["unavailable"]; n == 0 || n != byCommand.declined {
+		t.Errorf("while the adapter is stopped, requests are declined as unavailable, not %v", byCommand.kinds)
+	}
+	spec.Covers(t, "SSM-down-2a", "SSM-down-3", "MSG-4a")
+}
+
+// ended does something again and again under load, and checks the journal.
+func ended(t *testing.T, what string, act func(w *world, i int)) *verdict {
+	t.Helper()
+	w := newWorld(t, 2)
+	w.up()
+	l := w.begin()
+	for i := range stops() {
+		time.Sleep(200 * time.Millisecond)
+		act(w, i)
+	}
+	time.Sleep(200 * time.Millisecond)
+	l.end()
+	v := l.journal.check(false)
+	v.compare("the CPM", w.settled(v))
+	t.Logf("%s, %d times: %s", what, stops(), v)
+	report(t, v)
+	if v.ok == 0 {
+		t.Error("nothing was served")
+	}
+	return v
+}
