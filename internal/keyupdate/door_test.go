@@ -91,11 +91,14 @@ func newBench(t *testing.T, cores ...Asker) *bench {
 	}
 	log := &journal{}
 	b := &bench{
-		Adapter: New(Config{Cores: cores, Logger: slog.New(slog.NewJSONHandler(log, nil)), Now: time.Now}),
+		Adapter: New(Config{Logger: slog.New(slog.NewJSONHandler(log, nil)), Now: time.Now}),
 		base:    "https://" + l.Addr().String(), log: log,
 		client: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{
 			RootCAs: ca.Pool(), ServerName: "keyupdate.example", Certificates: []tls.Certificate{client.TLS()}, MinVersion: tls.VersionTLS13,
 		}}},
+	}
+	for _, c := range cores {
+		b.Link().Bind(c)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

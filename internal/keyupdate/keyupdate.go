@@ -33,17 +33,18 @@ type Asker interface {
 
 // Config is what an Adapter is made of.
 type Config struct {
-	// Cores are asked in this order: the first that can be reached does it.
-	Cores  []Asker
 	Logger *slog.Logger
-	// Now is the clock of the rate limit and of States; timers run on the contexts.
+	// Now is the clock of the rate limit; timers run on the contexts.
 	Now func() time.Time
+	// Ended is called when the cores have shut the adapter down and it is Inactive; it may be nil.
+	Ended func()
 }
 
-// Adapter is a Key Update adapter. It is an http.Handler and a cpm.Service.
+// Adapter is a Key Update adapter. It is an http.Handler and, for each core, a cpm.Service (Link).
 type Adapter struct {
-	cores  cores
 	log    *slog.Logger
+	ended  func()
+	links  []*Link
 	counts *counts
 	gate   *gate
 	rates  *rates
@@ -54,8 +55,11 @@ type Adapter struct {
 // New makes an Adapter in state Starting.
 func New(c Config) *Adapter {
 	a := &Adapter{
-		cores: c.Cores, log: c.Logger.With(obs.Component("keyupdate")), counts: newCounts(), gate: newGate(),
+		log: c.Logger.With(obs.Component("keyupdate")), ended: c.Ended, counts: newCounts(), gate: newGate(),
 		rates: newRates(c.Now), memory: &budget{limit: maxReading},
+	}
+	if a.ended == nil {
+		a.ended = func() {}
 	}
 	a.setup.store(DefaultSettings(), 0)
 	return a

@@ -31,8 +31,7 @@ const (
 // Serve answers HTTPS on l until ctx ends, then completes what is being answered and closes. c is the server's side of the
 // connection: at least TLS 1.3 and no session tickets, whatever it says. Whether client certificates are demanded is c's.
 func (a *Adapter) Serve(ctx context.Context, l net.Listener, c *tls.Config) error {
-	c = c.Clone()
-	c.MinVersion, c.SessionTicketsDisabled, c.NextProtos = tls.VersionTLS13, true, []string{"http/1.1"}
+	c = strict(c)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	s := &http.Server{
@@ -54,6 +53,27 @@ func (a *Adapter) Serve(ctx context.Context, l net.Listener, c *tls.Config) erro
 		err = errors.Join(err, served)
 	}
 	return err
+}
+
+// strict makes c, and every configuration it is replaced by in a handshake, one of TLS 1.3, HTTP/1.1 and a full handshake for
+// every connection.
+func strict(c *tls.Config) *tls.Config {
+	c = c.Clone()
+	c.MinVersion, c.SessionTicketsDisabled, c.NextProtos = tls.VersionTLS13, true, []string{"http/1.1"}
+	get := c.GetConfigForClient
+	if get == nil {
+		return c
+	}
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		fresh, err := get(hello)
+		if err != nil || fresh == nil {
+			return nil, err
+		}
+		fresh = fresh.Clone()
+		fresh.GetConfigForClient = nil
+		return strict(fresh), nil
+	}
+	return c
 }
 
 // end lets the last answers out and closes what only waits for another request.

@@ -89,7 +89,7 @@ func (x *exchange) ask(op cpm.Operation, question, answer proto.Message) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), x.adapter.setup.load().askTimeout())
 	defer cancel()
-	text, err := x.adapter.cores.ask(ctx, op, x.id, payload)
+	text, err := x.adapter.ask(ctx, op, x.id, payload)
 	if err == nil {
 		if err = proto.Unmarshal(text, answer); err != nil {
 			err = cpm.ErrLinkLost

@@ -116,6 +116,6 @@ func (a *Adapter) Shutdown(ctx context.Context) error {
 	if err := a.gate.drain(ctx); err != nil {
 		return err
 	}
-	a.log.LogAttrs(ctx, slog.LevelInfo, "the adapter is Inactive", obs.Event("adapter.inactive"))
+	a.log.LogAttrs(ctx, slog.LevelInfo, "the adapter has answered everything and is Inactive", obs.Event("adapter.inactive"))
 	return nil
 }

@@ -59,6 +59,44 @@ func TestShutdownAnswersWhatItHasAndDeclinesTheRest(t *testing.T) {
 	}
 }
 
+func TestACoreThatIsReplacedDoesNotTakeTheAdapterWithIt(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	a := New(Config{Logger: slog.New(slog.DiscardHandler), Now: time.Now, Ended: func() { close(ended) }})
+	first, second := a.Link(), a.Link()
+	one, two := &fakeCore{}, &fakeCore{}
+	first.Bind(one)
+	second.Bind(two)
+	a.Activate(t.Context())
+	state := func() cpm.State {
+		s, _ := first.Status(t.Context())
+		return s.State
+	}
+	ask := func() error {
+		_, err := a.ask(t.Context(), cpm.AskKeyUpdate, "r", nil)
+		return err
+	}
+	if err := first.Shutdown(t.Context()); err != nil || state() != cpm.Active {
+		t.Fatalf("%v %s", err, state())
+	}
+	if err := ask(); err != nil || len(one.asks()) != 0 || len(two.asks()) != 1 {
+		t.Errorf("%v: asked %d and %d times", err, len(one.asks()), len(two.asks()))
+	}
+	if err := first.Configure(t.Context(), nil, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); err != nil || len(one.asks()) != 1 {
+		t.Errorf("%v: not asked again after it came back", err)
+	}
+	if err := second.Shutdown(t.Context()); err != nil || state() != cpm.Active {
+		t.Fatalf("%v %s", err, state())
+	}
+	if err := first.Shutdown(t.Context()); err != nil || state() != cpm.Inactive {
+		t.Fatalf("%v %s", err, state())
+	}
+	<-ended
+}
+
 func TestAShutdownThatLastsTooLongSaysSo(t *testing.T) {
 	t.Parallel()
 	a := New(Config{Logger: slog.New(slog.DiscardHandler), Now: time.Now})
