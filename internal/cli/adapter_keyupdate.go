@@ -37,14 +37,17 @@ func (a *app) adapterKeyUpdateCommand() *cobra.Command {
 	f.StringVar(&o.TLS.Cert, "cert", "", "PEM file with the adapter's certificate")
 	f.StringVar(&o.TLS.Key, "key", "", "PEM file with its private key")
 	f.StringVar(&o.TLS.ClientCA, "ca", "", "PEM file with the authority of the cores' certificates")
+	f.StringVar(&o.TLS.CRL, "crl", "", "PEM file with lists of revoked certificates of the cores (default: none is asked)")
 	f.StringVar(&o.Door.Cert, "door-cert", "", "PEM file with the certificate that FSPs are shown (default that of --cert)")
 	f.StringVar(&o.Door.Key, "door-key", "", "PEM file with its private key (default that of --key)")
 	f.StringVar(&o.Door.ClientCA, "client-ca", "", "PEM file with the authority of the FSPs' certificates (default that of --ca)")
+	f.StringVar(&o.Door.CRL, "client-crl", "", "PEM file with lists of revoked certificates of the FSPs (default: none is asked)")
 	f.BoolVar(&o.ServerOnly, "server-tls-only", false, "ask FSPs for no certificate; their signatures authenticate the updates")
 	f.StringVar(&o.Log.Format, "log-format", o.Log.Format, "json or mojaloop")
 	f.StringVar(&o.Log.Level, "log-level", o.Log.Level, "least urgent level that is written")
 	c.MarkFlagsRequiredTogether("door-cert", "door-key")
 	c.MarkFlagsMutuallyExclusive("client-ca", "server-tls-only")
+	c.MarkFlagsMutuallyExclusive("client-crl", "server-tls-only")
 	return c
 }
 

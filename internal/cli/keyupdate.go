@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/keys"
+	"github.com/mojaloop/cpm/internal/keyupdate"
 	"github.com/mojaloop/cpm/internal/secret"
 )
 
@@ -22,7 +24,7 @@ func (a *app) keyUpdateCommand() *cobra.Command {
 // signing are the flags of keyupdate sign.
 type signing struct {
 	fsp, name, action, use, algorithm, kid string
-	public, certificate, sealed            string
+	public, certificate, sealed, importKey string
 	newKey, updateKey                      string
 	notBefore, notAfter                    string
 	seq                                    int64
@@ -35,7 +37,8 @@ func (a *app) keyUpdateSign() *cobra.Command {
 		use: "sign --fsp FSP --name NAME --action ACTION --update-key FILE", short: "Make a signed key update",
 		long: "Writes a key update to standard output: a compact JWS by the FSP's update key, good for some minutes and for one use. An\n" +
 			"Add or Update names the new key's private half, which stays here and proves that the FSP holds it; a sealed private key\n" +
-			"needs none. Private keys come from files that only their owner can read, or from descriptors (/dev/fd/3).",
+			"needs none (--sealed-key, or --seal-to to seal it here). Private keys come from files that only their owner can read, or\n" +
+			"from descriptors (/dev/fd/3).",
 		examples: []string{
 			"cpm keyupdate sign --fsp payerfsp --name sig --action Add --new-key sig.key --update-key update.key > update.jws",
 			"cpm keyupdate sign --fsp payerfsp --name sig --action Update --certificate sig.pem --new-key sig.key --update-key update.key > update.jws",
@@ -64,6 +67,7 @@ func (f *signing) flags(c *cobra.Command) {
 	s.StringVar(&f.public, "public", "", "PEM file with the new public key (default: that of --new-key)")
 	s.StringVar(&f.certificate, "certificate", "", "PEM file with the new certificate")
 	s.StringVar(&f.sealed, "sealed-key", "", "file with the new private key, sealed to an import key (compact JWE)")
+	s.StringVar(&f.importKey, "seal-to", "", "file with the answer of `cpm keyupdate import-key`: the new private key goes to the CPM, sealed")
 	s.StringVar(&f.newKey, "new-key", "", "PEM file with the new private key, which proves possession")
 	s.StringVar(&f.updateKey, "update-key", "", "PEM file with the FSP's private update key")
 	s.StringVar(&f.kid, "update-key-name", "", "name of the update key in the CPM (default: it tries them all)")
@@ -74,7 +78,7 @@ func (f *signing) flags(c *cobra.Command) {
 	for _, name := range []string{"fsp", "name", "action", "update-key"} {
 		_ = c.MarkFlagRequired(name)
 	}
-	c.MarkFlagsMutuallyExclusive("public", "certificate", "sealed-key")
+	c.MarkFlagsMutuallyExclusive("public", "certificate", "sealed-key", "seal-to")
 	c.MarkFlagsMutuallyExclusive("new-key", "sealed-key")
 }
 
@@ -96,7 +100,26 @@ func (a *app) signUpdate(f signing, now time.Time) ([]byte, error) {
 		}
 	}
 	defer newKey.Destroy()
-	return u.Sign(f.kid, updateKey, newKey)
+	if f.importKey == "" {
+		return u.Sign(f.kid, updateKey, newKey)
+	}
+	if u.SealedKey, err = a.sealTo(f.importKey, newKey); err != nil {
+		return nil, err
+	}
+	return u.Sign(f.kid, updateKey, secret.Bytes{})
+}
+
+// sealTo seals a new private key to the import key in a file.
+func (a *app) sealTo(file string, newKey secret.Bytes) (string, error) {
+	text, err := a.readInput(file, maxPEM)
+	if err != nil {
+		return "", err
+	}
+	var to keyupdate.ImportKey
+	if err := json.Unmarshal(text, &to); err != nil || to.ID == "" {
+		return "", wrongUse("the file of --seal-to is not the answer of: cpm keyupdate import-key")
+	}
+	return keys.SealKey(to.ID, to.JWK, newKey)
 }
 
 // unsigned turns the flags into an update.

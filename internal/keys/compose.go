@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/fspiop"
@@ -39,6 +41,29 @@ func (u Update) Sign(kid string, updateKey, newKey secret.Bytes) ([]byte, error)
 	}
 	_, err = ParseUpdate(text)
 	return text, err
+}
+
+// SealKey seals a private key, PEM text, to an import key: id and JWK as ImportKey gives them. The result is the SealedKey of
+// one update.
+func SealKey(id string, jwk []byte, newKey secret.Bytes) (string, error) {
+	p, err := parsePrivate(newKey)
+	if err != nil {
+		return "", err
+	}
+	defer p.private.Destroy()
+	var to jose.JSONWebKey
+	if err = json.Unmarshal(jwk, &to); err != nil || !to.IsPublic() {
+		return "", fault.New(fault.Invalid, "the import key cannot be read; fetch a new one").Because(err)
+	}
+	encrypter, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.ECDH_ES_A256KW, Key: to.Key, KeyID: id}, nil)
+	if err != nil {
+		return "", fault.New(fault.Invalid, "the import key cannot be used; fetch a new one").Because(err)
+	}
+	sealed, err := encrypter.Encrypt(p.private.Open(secret.Token{}))
+	if err != nil {
+		return "", err
+	}
+	return sealed.CompactSerialize()
 }
 
 // prove adds the proof, and the public key if none is given.

@@ -98,3 +98,30 @@ func TestWhatCannotBeAcceptedIsNotSigned(t *testing.T) {
 		t.Errorf("a Delete: %v", err)
 	}
 }
+
+func TestASealedKeyIsOpenedOnce(t *testing.T) {
+	t.Parallel()
+	imports := keys.NewImports(time.Now)
+	to, err := imports.New("payerfsp", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	newKey, _ := pems(t)
+	sealed, err := keys.SealKey(to.ID, to.JWK, newKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(newKey.Open(secret.Token{}))
+	opened, err := imports.Open("payerfsp", sealed)
+	if err != nil || !opened.Equal(secret.Take(block.Bytes)) {
+		t.Errorf("opened as another key, %v", err)
+	}
+	if _, err := imports.Open("payerfsp", sealed); err == nil {
+		t.Error("opened twice")
+	}
+	for name, jwk := range map[string]string{"nonsense": "x", "no key": "{}", "a secret": `{"kty":"oct","k":"AAAA"}`} {
+		if _, err := keys.SealKey("i", []byte(jwk), newKey); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -56,11 +56,11 @@ func runKeyUpdate(ctx context.Context, o KeyUpdateOptions, log *slog.Logger) err
 	if err := harden(); err != nil {
 		log.LogAttrs(ctx, slog.LevelWarn, "memory could not be kept out of core dumps", obs.Event("cpm.harden"), obs.Err(err))
 	}
-	inward, err := o.identity(ctx, o.TLS, log)
+	inward, err := newIdentity(ctx, o.TLS, time.Now, log, nil)
 	if err != nil {
 		return err
 	}
-	outward, err := o.identity(ctx, o.Door, log)
+	outward, err := newIdentity(ctx, o.Door, time.Now, log, nil)
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,8 @@ func runKeyUpdate(ctx context.Context, o KeyUpdateOptions, log *slog.Logger) err
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
+	go inward.watch(ctx, log)
+	go outward.watch(ctx, log)
 	a := keyupdate.New(keyupdate.Config{Logger: log, Now: time.Now, Ended: end})
 	return o.serve(ctx, a, bound, inward, outward, log)
 }
@@ -146,24 +148,12 @@ func (o KeyUpdateOptions) doorConfig(i *identity) *tls.Config {
 	if !o.ServerOnly {
 		return c
 	}
-	c.ClientAuth = tls.NoClientCert
+	// Nobody shows a certificate, so none can be found revoked either.
+	c.ClientAuth, c.VerifyConnection = tls.NoClientCert, nil
 	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		fresh := i.get().Clone()
-		fresh.ClientAuth, fresh.ClientCAs = tls.NoClientCert, nil
+		fresh.ClientAuth, fresh.ClientCAs, fresh.VerifyConnection = tls.NoClientCert, nil, nil
 		return fresh, nil
 	}
 	return c
-}
-
-func (o KeyUpdateOptions) identity(ctx context.Context, files config.TLS, log *slog.Logger) (*identity, error) {
-	i, err := newIdentity(files, time.Now, listener{
-		loaded: func(time.Time) {},
-		broken: func(err error) {
-			log.LogAttrs(ctx, slog.LevelError, "changed TLS files cannot be used; the old ones stay", obs.Event("tls.reload-failed"), obs.Err(err))
-		},
-	})
-	if err != nil {
-		return nil, fault.New(fault.State, "the TLS files cannot be used").Because(err)
-	}
-	return i, nil
 }
