@@ -4,6 +4,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -22,23 +23,45 @@ type Grant struct {
 	Operation string
 }
 
-// Rules are immutable; a change of grants makes new ones.
+// Config is everything Rules are made of.
+type Config struct {
+	Grants []Grant
+	// Users, Groups and Whitelist say who may command, and from where.
+	Users     []User
+	Groups    []Group
+	Whitelist []Range
+	// Actions are the names of the administrative actions, which groups may name beside the commands.
+	Actions []string
+}
+
+// Rules are immutable; a change of grants, users, groups or whitelist makes new ones.
 type Rules struct {
 	grants  map[Grant]struct{}
 	protect map[cpm.Operation]bool
+
+	users map[string]*User
+	// owners and tokens find the user of a certificate name, and of a token by its id.
+	owners map[string]*User
+	tokens map[string]issued
+	groups map[string]map[string]bool
+	ranges map[string][]netip.Prefix
 }
 
-// New checks every grant and makes Rules. Its error names every problem.
-func New(grants []Grant) (*Rules, error) {
-	r := &Rules{grants: make(map[Grant]struct{}, len(grants)), protect: map[cpm.Operation]bool{}}
+// New checks everything and makes Rules. Its error names every problem.
+func New(c Config) (*Rules, error) {
+	r := &Rules{
+		grants: make(map[Grant]struct{}, len(c.Grants)), protect: map[cpm.Operation]bool{}, users: map[string]*User{},
+		owners: map[string]*User{}, tokens: map[string]issued{}, groups: map[string]map[string]bool{}, ranges: map[string][]netip.Prefix{},
+	}
 	for _, row := range cpm.Operations() {
 		r.protect[row.Operation] = row.Protect
 	}
 	var problems []error
-	for _, g := range grants {
+	for _, g := range c.Grants {
 		problems = append(problems, r.check(g))
 		r.grants[g] = struct{}{}
 	}
+	problems = append(problems, r.addGroups(c.Groups, c.Actions), r.addUsers(c.Users), r.addRanges(c.Whitelist))
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
@@ -75,14 +98,6 @@ func (r *Rules) Allow(p cpm.Principal, f cpm.FSP, o cpm.Operation) error {
 func (r *Rules) has(principal, space, operation string) bool {
 	_, ok := r.grants[Grant{principal, space, operation}]
 	return ok
-}
-
-// AllowChange decides whether p may administer the CPM: the system itself and the local socket may.
-func (r *Rules) AllowChange(p cpm.Principal) error {
-	if p.Kind == cpm.PrincipalSystem || p.Kind == cpm.PrincipalSocket {
-		return nil
-	}
-	return fault.New(fault.Denied, "this caller may not administer the CPM")
 }
 
 // Grants lists every grant, in no order.

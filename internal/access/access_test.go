@@ -11,11 +11,11 @@ import (
 
 func TestEverythingNotGrantedIsDenied(t *testing.T) {
 	t.Parallel()
-	rules, err := New([]Grant{
+	rules, err := New(Config{Grants: []Grant{
 		{"certificate:hub", "Hub", "jws.sign"},
 		{"certificate:hub", Any, Any},
 		{"certificate:fsp", "payerfsp", Any},
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestWrongGrantsAreNamed(t *testing.T) {
 		"not known":          {"certificate:hub", Any, "jws.forge"},
 		"must be a name":     {"certificate:hub", "a/b", Any},
 	} {
-		if _, err := New([]Grant{g}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(Config{Grants: []Grant{g}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
@@ -63,14 +63,14 @@ func TestWrongGrantsAreNamed(t *testing.T) {
 
 func TestOnlyTheSocketAdministers(t *testing.T) {
 	t.Parallel()
-	rules, err := New(nil)
+	rules, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for kind, allowed := range map[cpm.PrincipalKind]bool{
 		cpm.PrincipalSocket: true, cpm.PrincipalSystem: true, cpm.PrincipalCertificate: false, cpm.PrincipalLoopback: false, "": false,
 	} {
-		if err := rules.AllowChange(cpm.Principal{Kind: kind, Name: "x"}); (err == nil) != allowed {
+		if err := rules.AllowChange(cpm.Principal{Kind: kind, Name: "x"}, "fsp.suspend"); (err == nil) != allowed {
 			t.Errorf("%q: %v", kind, err)
 		}
 	}

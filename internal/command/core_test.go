@@ -97,7 +97,7 @@ func views(t *testing.T, c *command.Client) {
 	}
 	adapters, err := c.Adapters(ctx)
 	want := []core.AdapterView{{
-		Name: "ssm1", Kind: "ssm", Launch: "inproc", Status: "Active", State: cpm.Active, Enabled: true,
+		Name: "ssm1", Type: "security", Kind: "ssm", Launch: "inproc", Status: "Active", State: cpm.Active, Enabled: true,
 		Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify}, Endpoints: []core.EndpointView{{Up: true}},
 	}}
 	if diff := cmp.Diff(want, adapters.Adapters); diff != "" || err != nil {

@@ -30,8 +30,8 @@ import (
 // Core is what the door needs of the core.
 type Core interface {
 	Apply(ctx context.Context, p cpm.Principal, change core.Change) (core.Receipt, error)
-	Refresh(ctx context.Context, p cpm.Principal) (core.Receipt, error)
-	Status() core.StatusView
+	Refresh(ctx context.Context, p cpm.Principal, o core.RefreshOrder) (core.Receipt, error)
+	Survey(ctx context.Context) core.StatusView
 	Adapters() []core.AdapterView
 	FSPs() []core.FSPView
 	Keys(f cpm.FSP, name string, history bool) []core.KeyView

@@ -148,7 +148,7 @@ func TestBadRequestsGetOneAnswerEachAndNothingIsEchoed(t *testing.T) {
 	d := serve(t, fake{apply: func(context.Context, cpm.Principal, core.Change) (core.Receipt, error) {
 		t.Error("a bad request reached the core")
 		return core.Receipt{}, nil
-	}, refresh: func(context.Context, cpm.Principal) (core.Receipt, error) {
+	}, refresh: func(context.Context, cpm.Principal, core.RefreshOrder) (core.Receipt, error) {
 		t.Error("a bad request reached the core")
 		return core.Receipt{}, nil
 	}}, Options{})
@@ -222,7 +222,7 @@ func TestBadRequestsGetOneAnswerEachAndNothingIsEchoed(t *testing.T) {
 func TestRefreshReachesTheCoreWithItsCallerAndItsID(t *testing.T) {
 	t.Parallel()
 	var who cpm.Principal
-	d := serve(t, fake{refresh: func(_ context.Context, p cpm.Principal) (core.Receipt, error) {
+	d := serve(t, fake{refresh: func(_ context.Context, p cpm.Principal, _ core.RefreshOrder) (core.Receipt, error) {
 		who = p
 		return core.Receipt{Revision: 9}, nil
 	}}, Options{})
@@ -250,7 +250,7 @@ func TestRefreshReachesTheCoreWithItsCallerAndItsID(t *testing.T) {
 
 func TestRefreshThatFailsSaysWhy(t *testing.T) {
 	t.Parallel()
-	d := serve(t, fake{refresh: func(context.Context, cpm.Principal) (core.Receipt, error) {
+	d := serve(t, fake{refresh: func(context.Context, cpm.Principal, core.RefreshOrder) (core.Receipt, error) {
 		return core.Receipt{}, fault.New(fault.Unavailable, "the database does not answer")
 	}}, Options{})
 	_, err := d.client(t).Refresh(t.Context(), RefreshConfig)

@@ -19,18 +19,18 @@ import (
 // fake stands for a core where a test needs a fault, or a change that lasts as long as the test wants.
 type fake struct {
 	apply   func(ctx context.Context, p cpm.Principal, change core.Change) (core.Receipt, error)
-	refresh func(ctx context.Context, p cpm.Principal) (core.Receipt, error)
+	refresh func(ctx context.Context, p cpm.Principal, o core.RefreshOrder) (core.Receipt, error)
 }
 
 func (f fake) Apply(ctx context.Context, p cpm.Principal, change core.Change) (core.Receipt, error) {
 	return f.apply(ctx, p, change)
 }
 
-func (f fake) Refresh(ctx context.Context, p cpm.Principal) (core.Receipt, error) {
-	return f.refresh(ctx, p)
+func (f fake) Refresh(ctx context.Context, p cpm.Principal, o core.RefreshOrder) (core.Receipt, error) {
+	return f.refresh(ctx, p, o)
 }
 
-func (f fake) Status() core.StatusView                       { return core.StatusView{Name: "fake"} }
+func (f fake) Survey(context.Context) core.StatusView        { return core.StatusView{Name: "fake"} }
 func (f fake) Adapters() []core.AdapterView                  { return nil }
 func (f fake) FSPs() []core.FSPView                          { return nil }
 func (f fake) Keys(cpm.FSP, string, bool) []core.KeyView     { return nil }

@@ -5,15 +5,15 @@ import (
 	"log/slog"
 
 	"github.com/mojaloop/cpm/internal/canon"
+	"github.com/mojaloop/cpm/internal/core"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
 )
 
-// What a refresh can be asked for (specification, "RefreshConfig" and "RefreshKeys"). Both read everything: a key without
-// the route that leads to it, or the other way round, would be a state that was never stored.
+// What a refresh can be asked for, see core.RefreshConfig.
 const (
-	RefreshConfig = "config"
-	RefreshKeys   = "keys"
+	RefreshConfig = core.RefreshConfig
+	RefreshKeys   = core.RefreshKeys
 )
 
 // maxRefresh bounds the body of a refresh.
@@ -38,7 +38,7 @@ func (d *Door) refresh(c *call) (any, error) {
 	defer cancel()
 	d.log.LogAttrs(ctx, slog.LevelInfo, "a refresh was asked for", obs.Event("command.refresh"), obs.RequestID(c.id),
 		slog.String("caller", c.caller.String()), slog.String("what", asked.what))
-	receipt, err := d.core.Refresh(ctx, c.caller)
+	receipt, err := d.core.Refresh(ctx, c.caller, core.RefreshOrder{What: asked.what, RequestID: c.id})
 	if err != nil {
 		return nil, err
 	}

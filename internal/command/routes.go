@@ -38,8 +38,10 @@ func (d *Door) routes() []route {
 }
 
 func (d *Door) status(c *call) (any, error) {
-	_, err := query(c)
-	return statusView(d.core.Status(), d.about), err
+	if _, err := query(c); err != nil {
+		return nil, err
+	}
+	return statusView(d.core.Survey(c.Context()), d.about), nil
 }
 
 func (d *Door) adapters(c *call) (any, error) {

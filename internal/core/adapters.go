@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -64,16 +65,15 @@ func (a *adapter) isRetired() bool {
 
 func (a *adapter) leave() { a.busy.Done() }
 
-// retire lets no further request in, completes those that are, and ends the endpoints.
-func (a *adapter) retire(ctx context.Context, log *slog.Logger) {
+// retire lets no further request in, completes those that are, and ends the endpoints, all until the timer expires
+// (specification, "Shut down a single adapter", iii to v).
+func (a *adapter) retire(ctx context.Context, timer time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timer)
+	defer cancel()
 	a.gate.Lock()
 	a.retired = true
 	a.gate.Unlock()
-	if err := wait(ctx, &a.busy); err != nil {
-		log.LogAttrs(ctx, slog.LevelWarn, "the adapter ends with requests in flight", obs.Event("adapter.retire-late"),
-			obs.Adapter(a.config.Name), obs.Err(err))
-	}
-	a.shutdown(ctx, log)
+	return errors.Join(wait(ctx, &a.busy), a.shutdown(ctx))
 }
 
 // choose takes the least busy endpoint that is up, other than the ones tried already.
@@ -97,16 +97,32 @@ func (a *adapter) drop(ctx context.Context, ids []cpm.KeyID) error {
 }
 
 // shutdown ends every endpoint in an orderly way.
-func (a *adapter) shutdown(ctx context.Context, log *slog.Logger) {
+func (a *adapter) shutdown(ctx context.Context) error {
 	a.become(cpm.ShuttingDown)
+	var problems []error
 	for _, e := range a.endpoints {
-		if err := e.shutdown(ctx); err != nil {
-			log.LogAttrs(ctx, slog.LevelWarn, "the adapter did not end in time", obs.Event("adapter.shutdown-late"),
-				obs.Adapter(a.config.Name), obs.Err(err))
-		}
+		problems = append(problems, e.shutdown(ctx))
 	}
 	a.become(cpm.Inactive)
-	log.LogAttrs(ctx, slog.LevelInfo, "the adapter has shut down", obs.Event("adapter.shutdown"), obs.Adapter(a.config.Name))
+	return errors.Join(problems...)
+}
+
+// configure tells every endpoint that can be reached, and can be told while it works, its configuration, each with a timer of
+// its own (specification, "RefreshConfig").
+func (a *adapter) configure(ctx context.Context, timer time.Duration) error {
+	var problems []error
+	for _, e := range a.endpoints {
+		m, able := e.module.(cpm.Configurable)
+		if !able || !e.up() {
+			continue
+		}
+		inner, cancel := context.WithTimeout(ctx, timer)
+		if err := m.Configure(inner, a.config.Operations, a.config.Settings); err != nil {
+			problems = append(problems, fault.New(fault.Device, "the adapter did not take its configuration").Because(err))
+		}
+		cancel()
+	}
+	return joined(problems)
 }
 
 // startAdapters gives next its running adapters: those of before whose configuration is the same, and new ones. When one
@@ -115,7 +131,7 @@ func (c *Core) startAdapters(ctx context.Context, next, before *Snapshot) error 
 	running := map[string]*adapter{}
 	var started []*adapter
 	for _, config := range next.Routes.Adapters() {
-		if !config.Enabled || config.Stopped {
+		if !config.Security() || !config.Enabled || config.Stopped {
 			continue
 		}
 		if old := before.running(config); old != nil {
@@ -125,7 +141,7 @@ func (c *Core) startAdapters(ctx context.Context, next, before *Snapshot) error 
 		a, err := c.start(ctx, config)
 		if err != nil {
 			for _, s := range started {
-				s.shutdown(ctx, c.log)
+				c.logClosed(ctx, s.config.Name, s.shutdown(ctx))
 			}
 			return err
 		}
@@ -158,7 +174,7 @@ func (c *Core) start(ctx context.Context, config *route.Adapter) (*adapter, erro
 	for _, address := range config.Places() {
 		module, err := c.config.Open(ctx, config, address)
 		if err != nil {
-			a.shutdown(ctx, c.log)
+			c.logClosed(ctx, config.Name, a.shutdown(ctx))
 			return nil, fault.New(fault.Unavailable, "the adapter %s could not be started", config.Name).Because(err)
 		}
 		a.endpoints = append(a.endpoints, newEndpoint(module))

@@ -103,8 +103,8 @@ func (c *Core) apply(ctx context.Context, p cpm.Principal, change Change) (Recei
 	if !known {
 		return Receipt{}, fault.New(fault.Invalid, "the action is not known")
 	}
-	if s := c.State(); s == cpm.ShuttingDown || s == cpm.Inactive {
-		return Receipt{}, fault.New(fault.Unavailable, "the CPM is shutting down; no changes are accepted")
+	if c.ending() {
+		return Receipt{}, errEnding()
 	}
 	if err := c.administrable(); err != nil {
 		return Receipt{}, err
@@ -120,6 +120,9 @@ func (c *Core) apply(ctx context.Context, p cpm.Principal, change Change) (Recei
 func (c *Core) commit(ctx context.Context, p cpm.Principal, change Change, do act) (Receipt, <-chan struct{}, error) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
+	if c.ending() {
+		return Receipt{}, nil, errEnding()
+	}
 	before, err := c.upToDate(ctx)
 	if err != nil {
 		return Receipt{}, nil, err
@@ -174,7 +177,7 @@ func allowChange(s *Snapshot, p cpm.Principal, change Change) error {
 	if u := change.signed; u != nil && p.Kind == cpm.PrincipalFSP && p.Name == string(u.update.FSP) && p.Name == u.signer.Space {
 		return nil
 	}
-	return s.Rules.AllowChange(p)
+	return s.Rules.AllowChange(p, change.Action)
 }
 
 // entry is the record of the change. A whole configuration is compared with the snapshot, so the store must be at its
@@ -189,25 +192,25 @@ func (w *work) entry() store.Entry {
 	}
 }
 
-// retire ends the adapters that next no longer has as they were, beside what follows: they complete what they have. The
-// channel is closed when they have ended.
+// retire ends the adapters that next no longer has as they were, beside what follows: they complete what they have, each
+// within its timer. Those that dialled in follow next. The channel is closed when all have.
 func (c *Core) retire(ctx context.Context, before, next *Snapshot) <-chan struct{} {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), retireTimeout)
+	ctx = context.WithoutCancel(ctx)
 	done := make(chan struct{})
+	c.dismiss(ctx, next)
 	c.retiring.Go(func() {
 		defer close(done)
-		defer cancel()
+		var group sync.WaitGroup
 		for name, a := range before.adapters {
 			if next.adapters[name] != a {
-				a.retire(ctx, c.log)
+				group.Go(func() { c.logClosed(ctx, name, a.retire(ctx, next.Settings.ShutdownTimeout)) })
 			}
 		}
+		c.inform(ctx, next)
+		group.Wait()
 	})
 	return done
 }
-
-// retireTimeout bounds how long an adapter that is no longer needed completes what it has.
-const retireTimeout = time.Minute
 
 // dropUnusable takes keys out of the adapters that no request may use any more. One that does not confirm in time loses its
 // link, and the keys with it.

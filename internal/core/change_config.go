@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net"
@@ -20,6 +21,10 @@ type Document struct {
 	Adapters []AdapterEntry             `json:"adapters,omitempty"`
 	Routes   []RouteEntry               `json:"routes,omitempty"`
 	Grants   []GrantEntry               `json:"grants,omitempty"`
+	Groups   []GroupEntry               `json:"groups,omitempty"`
+	Users    []UserEntry                `json:"users,omitempty"`
+	// Whitelist says from where each Command adapter takes commands; an adapter that is not in it takes none.
+	Whitelist []WhitelistEntry `json:"whitelist,omitempty"`
 }
 
 // FSPEntry is one FSP of a Document.
@@ -31,9 +36,9 @@ type FSPEntry struct {
 // AdapterEntry is one adapter of a Document.
 type AdapterEntry struct {
 	Name     string `json:"name"`
-	Type     string `json:"type,omitempty"`   // default security
-	Kind     string `json:"kind"`             // ssm
-	Launch   string `json:"launch,omitempty"` // inproc (default), external
+	Type     string `json:"type,omitempty"`   // security (default), command, keyupdate
+	Kind     string `json:"kind"`             // ssm; command and keyupdate may leave it out
+	Launch   string `json:"launch,omitempty"` // inproc (default), external; command and keyupdate are external
 	Disabled bool   `json:"disabled,omitempty"`
 	// Identity is the name the certificate of an adapter on a link must have, Endpoints its addresses as host:port.
 	Identity   string          `json:"identity,omitempty"`
@@ -107,6 +112,7 @@ func (w *work) rows(d Document) *store.State {
 			})
 		}
 	}
+	w.operatorRows(d, s)
 	return s
 }
 
@@ -122,11 +128,13 @@ func (w *work) fspRow(f FSPEntry) store.FSP {
 }
 
 func adapterRow(a AdapterEntry, at int64, by string) store.Adapter {
-	if a.Type == "" {
-		a.Type = route.TypeSecurity
+	kind, launch := a.Type, route.LaunchExternal // of an adapter that dials in
+	if a.Type == "" || a.Type == route.TypeSecurity {
+		a.Type, kind, launch = route.TypeSecurity, a.Kind, route.LaunchInProcess
 	}
-	if a.Launch == "" {
-		a.Launch = route.LaunchInProcess
+	a.Kind, a.Launch = cmp.Or(a.Kind, kind), cmp.Or(a.Launch, launch)
+	if a.Operations == nil {
+		a.Operations = []cpm.Operation{}
 	}
 	operations, _ := json.Marshal(a.Operations)
 	return store.Adapter{
@@ -159,13 +167,15 @@ func (t tables) replace(d Document, rows *store.State) {
 	if d.Grants != nil {
 		clear(t.grants)
 	}
+	t.replaceOperators(d)
 	t.put(rows)
 }
 
+// enabledAdapters counts the security adapters that may work.
 func (s *Snapshot) enabledAdapters() int {
 	n := 0
 	for _, a := range s.Routes.Adapters() {
-		if a.Enabled && !a.Stopped {
+		if a.Security() && a.Enabled && !a.Stopped {
 			n++
 		}
 	}
@@ -181,6 +191,7 @@ func (w *work) write(next tables) error {
 	route := func(r *store.Route) store.Row { return r }
 	grant := func(r *store.Grant) store.Row { return r }
 	return firstError(
+		func() error { return w.removeOperators(old, next) },
 		func() error { return remove(w.tx, old.endpoints, next.endpoints, endpoint) },
 		func() error { return remove(w.tx, old.routes, next.routes, route) },
 		func() error { return remove(w.tx, old.grants, next.grants, grant) },
@@ -208,6 +219,7 @@ func (w *work) write(next tables) error {
 			return put(w.tx, old.grants, next.grants, grant,
 				func(r *store.Grant) dates { return dates{&r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &r.UpdatedBy} })
 		},
+		func() error { return w.putOperators(old, next) },
 	)
 }
 

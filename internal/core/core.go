@@ -36,6 +36,11 @@ type Config struct {
 	RequestTimeout time.Duration
 	// Observe is told of every finished operation, for histograms; it may be nil.
 	Observe func(o Observation)
+	// End ends the run of this CPM; the command Shutdown without an adapter asks for it. It returns at once. nil is a CPM that
+	// cannot be ended by command.
+	End func()
+	// Replica is the name of this process among those that share a database; "" is the common name.
+	Replica string
 }
 
 // Observation is one finished operation.
@@ -60,6 +65,8 @@ type Core struct {
 	updates  *updateCounters
 	imports  *keys.Imports
 	runners  *runners
+	attached *attachments
+	commands *tally[cpm.CommandName]
 	bytes    budget
 	started  time.Time
 
@@ -88,7 +95,7 @@ func New(c Config) *Core {
 	core := &Core{
 		config: c, manager: keys.NewManager(c.Ring, c.Now), log: c.Logger.With(slog.String("component", "core")),
 		rows: map[cpm.Operation]cpm.Row{}, counters: newCounters(), replays: newReplays(), updates: newUpdateCounters(), imports: keys.NewImports(c.Now),
-		runners: newRunners(), started: c.Now(), state: cpm.Starting,
+		runners: newRunners(), started: c.Now(), state: cpm.Starting, attached: newAttachments(), commands: newTally[cpm.CommandName](),
 	}
 	core.agreement.born = time.Now()
 	core.bytes.limit = c.BytesInFlight
@@ -131,6 +138,17 @@ func (c *Core) State() cpm.State {
 	return c.state
 }
 
+// ending says that no changes and no commands are accepted any more.
+func (c *Core) ending() bool {
+	s := c.State()
+	return s == cpm.ShuttingDown || s == cpm.Inactive
+}
+
+// errEnding declines what comes while the CPM is ending.
+func errEnding() error {
+	return fault.New(fault.Unavailable, "the CPM is shutting down; no changes are accepted")
+}
+
 func (c *Core) become(s cpm.State) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,8 +172,13 @@ func (c *Core) enter() error {
 // BeginShutdown sets the state, so that probes and Status show it and changes are declined. The doors now decline new
 // requests and hand in those they had accepted; then Shutdown is called.
 func (c *Core) BeginShutdown(ctx context.Context) {
-	c.become(cpm.ShuttingDown)
-	c.log.LogAttrs(ctx, slog.LevelInfo, "the CPM is ShuttingDown", obs.Event("cpm.shutting-down"))
+	c.mu.Lock()
+	again := c.state == cpm.ShuttingDown
+	c.state = cpm.ShuttingDown
+	c.mu.Unlock()
+	if !again {
+		c.log.LogAttrs(ctx, slog.LevelInfo, "the CPM is ShuttingDown", obs.Event("cpm.shutting-down"))
+	}
 }
 
 // Shutdown declines new requests and changes, completes the accepted ones, tells every adapter to end, and ends Inactive
@@ -164,13 +187,7 @@ func (c *Core) Shutdown(ctx context.Context) error {
 	c.mu.Lock()
 	c.state, c.closed = cpm.ShuttingDown, true
 	c.mu.Unlock()
-	err := wait(ctx, &c.inFlight)
-	c.changing.Lock()
-	defer c.changing.Unlock()
-	err = errors.Join(err, wait(ctx, &c.retiring))
-	for _, a := range c.snapshot.Load().adapters {
-		a.shutdown(ctx, c.log)
-	}
+	err := errors.Join(wait(ctx, &c.inFlight), c.endAdapters(ctx))
 	c.runners.close()
 	c.become(cpm.Inactive)
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the CPM is Inactive", obs.Event("cpm.inactive"))

@@ -58,7 +58,7 @@ func TestRefreshFollowsWhatAnotherProcessStored(t *testing.T) {
 	if _, err := r.sign(); err != nil {
 		t.Errorf("before the refresh: %v", err)
 	}
-	receipt, err := r.Refresh(t.Context(), operator)
+	receipt, err := r.Refresh(t.Context(), operator, core.RefreshOrder{})
 	r.must(err)
 	if receipt.Revision != other.Revision() {
 		t.Errorf("at revision %d, the other at %d", receipt.Revision, other.Revision())
@@ -69,7 +69,7 @@ func TestRefreshFollowsWhatAnotherProcessStored(t *testing.T) {
 	if reason := r.verify("payerfsp", signed); reason != "key-not-usable" {
 		t.Errorf("the deleted key still verifies: %q", reason)
 	}
-	_, err = r.Refresh(t.Context(), caller)
+	_, err = r.Refresh(t.Context(), caller, core.RefreshOrder{})
 	kind(t, err, fault.Denied)
 }
 
@@ -77,7 +77,7 @@ func TestARefreshThatFailsChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := running(t)
 	r.must(r.store.Close())
-	if _, err := r.Refresh(t.Context(), operator); err == nil {
+	if _, err := r.Refresh(t.Context(), operator, core.RefreshOrder{}); err == nil {
 		t.Error("refreshed without a database")
 	}
 	if _, err := r.sign(); err != nil {
@@ -110,11 +110,11 @@ func TestAdaptersShowTheirEndpoints(t *testing.T) {
 	}
 	d := document()
 	d.Adapters = append(d.Adapters, core.AdapterEntry{
-		Name: "far", Kind: "ssm", Launch: "external", Identity: "far.example", Endpoints: []string{"a.example:1", "b.example:2"},
+		Name: "far", Type: "security", Kind: "ssm", Launch: "external", Identity: "far.example", Endpoints: []string{"a.example:1", "b.example:2"},
 	})
 	r.apply(d)
 	want := core.AdapterView{
-		Name: "far", Kind: "ssm", Launch: "external", Identity: "far.example", Status: "Active", State: cpm.Active, Enabled: true,
+		Name: "far", Type: "security", Kind: "ssm", Launch: "external", Identity: "far.example", Status: "Active", State: cpm.Active, Enabled: true, Operations: []cpm.Operation{},
 		Endpoints: []core.EndpointView{{Address: "a.example:1", Up: true}, {Address: "b.example:2"}},
 	}
 	same := func(when string) {
@@ -125,11 +125,11 @@ func TestAdaptersShowTheirEndpoints(t *testing.T) {
 	}
 	same("with one up")
 	one.up.Store(false)
-	want.Endpoints[0].Up, want.Status, want.State = false, "Stopped", cpm.Inactive
+	want.Endpoints[0].Up, want.Status, want.State = false, "Unknown", cpm.Inactive
 	same("with none up")
 	r.mustChange("adapter.stop", "far", nil)
 	one.up.Store(true)
-	want.Stopped, want.State = true, cpm.Stopped
+	want.Stopped, want.Status, want.State = true, "Stopped", cpm.Stopped
 	same("stopped")
 	if got := r.Adapters()[1]; got.Name != "ssm1" || got.Launch != "inproc" || len(got.Endpoints) != 1 || !got.Endpoints[0].Up {
 		t.Errorf("the adapter in process: %+v", got)

@@ -21,6 +21,9 @@ type Settings struct {
 	FollowInterval time.Duration
 	// MaxStaleness is how long operations go on with what is in memory while the database cannot be followed.
 	MaxStaleness time.Duration
+	// StatusTimeout is how long an adapter has to answer a Status or a RefreshConfig, ShutdownTimeout how long to end in order,
+	// StartupTimeout how long a Startup waits for it to be Active.
+	StatusTimeout, ShutdownTimeout, StartupTimeout time.Duration
 }
 
 // Bounds and defaults of the settings.
@@ -31,6 +34,11 @@ const (
 	defaultMaxStaleness   = 30 * time.Minute
 	minMaxStaleness       = time.Second
 	maxMaxStaleness       = 24 * time.Hour
+	// of the timers of adapters
+	defaultStatusTimeout   = 2 * time.Second
+	defaultShutdownTimeout = 10 * time.Second
+	defaultStartupTimeout  = 10 * time.Second
+	minTimer, maxTimer     = 10 * time.Millisecond, 5 * time.Minute
 )
 
 // setting reads one row into its place.
@@ -46,6 +54,9 @@ func settings() []setting {
 		{"followInterval", duration(func(s *Settings) *time.Duration { return &s.FollowInterval }, minFollowInterval, maxFollowInterval)},
 		{"keyOverlap", duration(func(s *Settings) *time.Duration { return &s.Overlap }, 0, math.MaxInt64)},
 		{"maxStaleness", duration(func(s *Settings) *time.Duration { return &s.MaxStaleness }, minMaxStaleness, maxMaxStaleness)},
+		{"shutdownTimeout", duration(func(s *Settings) *time.Duration { return &s.ShutdownTimeout }, minTimer, maxTimer)},
+		{"startupTimeout", duration(func(s *Settings) *time.Duration { return &s.StartupTimeout }, minTimer, maxTimer)},
+		{"statusTimeout", duration(func(s *Settings) *time.Duration { return &s.StatusTimeout }, minTimer, maxTimer)},
 	}
 }
 
@@ -67,6 +78,7 @@ func duration(place func(*Settings) *time.Duration, least, most time.Duration) f
 func settingsOf(rows map[string]store.Setting) (Settings, error) {
 	s := Settings{
 		CommonName: "cpm", Overlap: keys.DefaultOverlap, FollowInterval: defaultFollowInterval, MaxStaleness: defaultMaxStaleness,
+		StatusTimeout: defaultStatusTimeout, ShutdownTimeout: defaultShutdownTimeout, StartupTimeout: defaultStartupTimeout,
 	}
 	known := map[string]setting{}
 	for _, k := range settings() {

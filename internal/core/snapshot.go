@@ -64,8 +64,12 @@ func (s *Snapshot) derive() error {
 	var err error
 	s.Routes, err = route.New(rules, adapters)
 	note(err)
-	s.Rules, err = access.New(grants)
+	operators, err := s.rows.operators()
 	note(err)
+	operators.Grants, operators.Actions = grants, Actions()
+	s.Rules, err = access.New(operators)
+	note(err)
+	note(s.rows.checkWhitelist())
 	s.FSPs, err = fspsOf(s.rows.fsps)
 	note(err)
 	s.Settings, err = settingsOf(s.rows.settings)

@@ -19,6 +19,10 @@ type tables struct {
 	grants    map[access.Grant]store.Grant
 	fsps      map[string]store.FSP
 	settings  map[string]store.Setting
+	users     map[string]store.User
+	groups    map[string]store.Group
+	commands  map[[2]string]store.GroupCommand
+	whitelist map[access.Range]store.Whitelist
 }
 
 // place is the primary key of an endpoint.
@@ -31,6 +35,8 @@ func newTables() tables {
 	return tables{
 		adapters: map[string]store.Adapter{}, endpoints: map[place]store.Endpoint{}, routes: map[[2]string]store.Route{},
 		grants: map[access.Grant]store.Grant{}, fsps: map[string]store.FSP{}, settings: map[string]store.Setting{},
+		users: map[string]store.User{}, groups: map[string]store.Group{}, commands: map[[2]string]store.GroupCommand{},
+		whitelist: map[access.Range]store.Whitelist{},
 	}
 }
 
@@ -38,7 +44,7 @@ func newTables() tables {
 func (t tables) clone() tables {
 	return tables{
 		maps.Clone(t.adapters), maps.Clone(t.endpoints), maps.Clone(t.routes), maps.Clone(t.grants), maps.Clone(t.fsps),
-		maps.Clone(t.settings),
+		maps.Clone(t.settings), maps.Clone(t.users), maps.Clone(t.groups), maps.Clone(t.commands), maps.Clone(t.whitelist),
 	}
 }
 
@@ -62,6 +68,7 @@ func (t tables) put(s *store.State) {
 	for _, r := range s.Settings {
 		t.settings[r.Name] = r
 	}
+	t.putOperators(s)
 }
 
 // endpointsOf lists an adapter's endpoints as host:port, in order.
@@ -96,6 +103,8 @@ func (t tables) remove(gone []store.Ref) {
 			delete(t.fsps, row.Name)
 		case *store.Setting:
 			delete(t.settings, row.Name)
+		default:
+			t.removeOperator(row)
 		}
 	}
 }

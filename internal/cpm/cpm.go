@@ -217,6 +217,12 @@ type Linked interface {
 	Late() uint64
 }
 
+// Configurable is a Module that takes a new configuration while it works: the operations it is mandated to do, and the
+// settings of its kind, as JSON. It takes effect as a whole or not at all.
+type Configurable interface {
+	Configure(ctx context.Context, operations []Operation, settings []byte) error
+}
+
 // Controlled is a Module that can be told to end: it completes what it has and declines what comes.
 type Controlled interface {
 	Shutdown(ctx context.Context) error

@@ -16,7 +16,7 @@ const (
 	TypeKeyUpdate = "keyupdate"
 )
 
-// The kinds of security adapter. A row names a kind, never a path or arguments: what a kind starts is compiled in.
+// The kinds of security adapter; the kind of the others is their type. A row names a kind, never a path or arguments: what a kind starts is compiled in.
 const (
 	KindSSM = "ssm"
 	KindHSM = "hsm"
@@ -54,6 +54,38 @@ func (a *Adapter) Places() []string {
 		return []string{""}
 	}
 	return a.Endpoints
+}
+
+// Security says whether the adapter does operations. The others, Command and Key Update, dial in and ask.
+func (a *Adapter) Security() bool { return a.Type == TypeSecurity }
+
+// check checks what the adapter's type needs.
+func (a *Adapter) check() error {
+	switch a.Type {
+	case TypeSecurity:
+		if a.Kind != KindSSM {
+			return fmt.Errorf("kind %q: only %q can be configured", a.Kind, KindSSM)
+		}
+		return a.checkLaunch()
+	case TypeCommand, TypeKeyUpdate:
+		return a.checkDialler()
+	}
+	return fmt.Errorf("type %q: only %q, %q and %q can be configured", a.Type, TypeSecurity, TypeCommand, TypeKeyUpdate)
+}
+
+// checkDialler checks an adapter that dials in: it is known by its certificate, and there is nowhere to reach it.
+func (a *Adapter) checkDialler() error {
+	switch {
+	case a.Kind != a.Type:
+		return fmt.Errorf("kind %q: an adapter of type %q has the kind %q", a.Kind, a.Type, a.Type)
+	case a.Launch != LaunchExternal:
+		return fmt.Errorf("launch %q: an adapter that dials in is %q", a.Launch, LaunchExternal)
+	case len(a.Endpoints) > 0 || len(a.Operations) > 0:
+		return errors.New("an adapter that dials in has no endpoints and no operations")
+	case !cpm.ValidName(a.Identity):
+		return errors.New("an adapter that dials in needs the name of its certificate as identity")
+	}
+	return nil
 }
 
 // checkLaunch checks what the way of running needs: an adapter on a link has endpoints and an identity, one in this process

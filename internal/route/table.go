@@ -67,13 +67,7 @@ func (t *Table) addAdapter(a *Adapter, rows map[cpm.Operation]cpm.Row) error {
 	if _, twice := t.adapters[a.Name]; twice {
 		return problem("is there twice")
 	}
-	if a.Type != TypeSecurity {
-		return problem("type %q: only %q adapters can be configured", a.Type, TypeSecurity)
-	}
-	if a.Kind != KindSSM {
-		return problem("kind %q: only %q can be configured", a.Kind, KindSSM)
-	}
-	if err := a.checkLaunch(); err != nil {
+	if err := a.check(); err != nil {
 		return problem("%s", err)
 	}
 	for _, o := range a.Operations {
@@ -99,6 +93,9 @@ func (t *Table) addRule(r Rule, rows map[cpm.Operation]cpm.Row) error {
 	a, known := t.adapters[r.Adapter]
 	if !known {
 		return problem("adapter %q is not configured", r.Adapter)
+	}
+	if !a.Security() {
+		return problem("adapter %q does no operations", r.Adapter)
 	}
 	if _, known := rows[cpm.Operation(r.Operation)]; !known && r.Operation != Any {
 		return problem("the operation is not known")

@@ -74,7 +74,8 @@ func TestEveryProblemIsNamed(t *testing.T) {
 	}{
 		"visible characters":           {adapters: []Adapter{software("a b")}},
 		"is there twice":               {adapters: []Adapter{software("a"), software("a")}},
-		`type "command"`:               {adapters: []Adapter{wrong(func(a *Adapter) { a.Type = TypeCommand })}},
+		`type "console"`:               {adapters: []Adapter{wrong(func(a *Adapter) { a.Type = "console" })}},
+		"does no operations":           {adapters: []Adapter{dialler("c", TypeCommand)}, rules: []Rule{{Space: Any, Operation: Any, Adapter: "c"}}},
 		`kind "shell"`:                 {adapters: []Adapter{wrong(func(a *Adapter) { a.Kind = "shell" })}},
 		`launch "managed"`:             {adapters: []Adapter{wrong(func(a *Adapter) { a.Launch = LaunchManaged })}},
 		`operation "pin.x"`:            {adapters: []Adapter{wrong(func(a *Adapter) { a.Operations = []cpm.Operation{"pin.x"} })}},
@@ -121,6 +122,37 @@ func TestLaunchSaysWhatAnAdapterNeeds(t *testing.T) {
 		_, err := New(nil, []Adapter{a})
 		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// dialler is an adapter that dials in.
+func dialler(name, typ string) Adapter {
+	return Adapter{Name: name, Type: typ, Kind: typ, Launch: LaunchExternal, Identity: name + ".example", Enabled: true}
+}
+
+func TestAdaptersThatDialInHaveAnIdentityAndNothingToReach(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*Adapter)
+		want   string // "" is accepted
+	}{
+		"as it should be":     {func(*Adapter) {}, ""},
+		"another kind":        {func(a *Adapter) { a.Kind = KindSSM }, "has the kind"},
+		"no kind":             {func(a *Adapter) { a.Kind = "" }, "has the kind"},
+		"in process":          {func(a *Adapter) { a.Launch = LaunchInProcess }, "dials in is"},
+		"managed":             {func(a *Adapter) { a.Launch = LaunchManaged }, "dials in is"},
+		"with an endpoint":    {func(a *Adapter) { a.Endpoints = []string{"a:1"} }, "no endpoints and no operations"},
+		"with an operation":   {func(a *Adapter) { a.Operations = []cpm.Operation{cpm.JWSSign} }, "no endpoints and no operations"},
+		"without an identity": {func(a *Adapter) { a.Identity = "" }, "needs the name of its certificate"},
+	} {
+		for _, typ := range []string{TypeCommand, TypeKeyUpdate} {
+			a := dialler("c", typ)
+			c.change(&a)
+			_, err := New(nil, []Adapter{a})
+			if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%s, %s: got %v, want %q", name, typ, err, c.want)
+			}
 		}
 	}
 }

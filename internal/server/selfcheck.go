@@ -107,6 +107,9 @@ func (s *server) checkKeys(ctx context.Context) (string, error) {
 func (s *server) checkAdapters(ctx context.Context) (string, error) {
 	enabled, active, hardware := 0, 0, 0
 	for _, a := range s.core.Status().Adapters {
+		if a.Type != route.TypeSecurity {
+			continue
+		}
 		if a.Enabled {
 			enabled++
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
 	"github.com/mojaloop/cpm/internal/probe"
+	"github.com/mojaloop/cpm/internal/route"
 )
 
 // newProbe makes the door for those who watch.
@@ -38,7 +39,7 @@ func (h health) Ready() error {
 		return err
 	}
 	for _, a := range status.Adapters {
-		if a.State == cpm.Active {
+		if a.Type == route.TypeSecurity && a.State == cpm.Active {
 			return nil
 		}
 	}
@@ -62,6 +63,9 @@ func (h health) Services() []probe.Service {
 	defer cancel()
 	services := []probe.Service{{Name: "datastore", OK: h.server.store.Ping(ctx) == nil}}
 	for _, a := range h.server.core.Status().Adapters {
+		if a.Type != route.TypeSecurity {
+			continue // without Command and Key Update adapters the CPM serves all the same
+		}
 		services = append(services, probe.Service{Name: "adapter-" + a.Name, OK: a.State == cpm.Active})
 	}
 	return services

@@ -5,6 +5,7 @@ package ssm
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -31,7 +32,7 @@ type Module struct {
 	engine   *operation.Engine
 	ring     *ring
 	workers  *workers
-	mandated map[cpm.Operation]bool
+	mandated atomic.Pointer[map[cpm.Operation]bool]
 	protects map[cpm.Operation]bool
 	counts   *counts
 
@@ -41,20 +42,18 @@ type Module struct {
 }
 
 var (
-	_ cpm.Module     = (*Module)(nil)
-	_ cpm.KeyHolder  = (*Module)(nil)
-	_ cpm.Controlled = (*Module)(nil)
-	_ cpm.Prompt     = (*Module)(nil)
+	_ cpm.Module       = (*Module)(nil)
+	_ cpm.KeyHolder    = (*Module)(nil)
+	_ cpm.Controlled   = (*Module)(nil)
+	_ cpm.Configurable = (*Module)(nil)
+	_ cpm.Prompt       = (*Module)(nil)
 )
 
 // New makes an Active module.
 func New(c Config) *Module {
 	m := &Module{ring: newRing(), workers: newWorkers(c), counts: newCounts(), state: cpm.Active}
 	m.engine = operation.New(m.ring, c.Now)
-	m.mandated = map[cpm.Operation]bool{}
-	for _, o := range c.Mandated {
-		m.mandated[o] = true
-	}
+	m.mandate(c.Mandated)
 	m.protects = map[cpm.Operation]bool{}
 	for _, row := range cpm.Operations() {
 		m.protects[row.Operation] = row.Protect
@@ -83,7 +82,7 @@ func (m *Module) label(o cpm.Operation) cpm.Operation {
 }
 
 func (m *Module) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
-	if !m.mandated[r.Operation] || !m.engine.Knows(r.Operation) {
+	if !(*m.mandated.Load())[r.Operation] || !m.engine.Knows(r.Operation) {
 		return nil, fault.New(fault.Unsupported, "the adapter is not mandated to do this operation")
 	}
 	cost := operation.CostOf(m.protects[r.Operation], m.ring.algorithm(r.Keys), r.Size)
@@ -109,6 +108,20 @@ func (m *Module) Status(context.Context) (cpm.Status, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return cpm.Status{State: m.state, Counts: m.counts.all()}, nil
+}
+
+// Configure puts new operations in place of those the module is mandated to do. A software module has no settings.
+func (m *Module) Configure(_ context.Context, operations []cpm.Operation, _ []byte) error {
+	m.mandate(operations)
+	return nil
+}
+
+func (m *Module) mandate(operations []cpm.Operation) {
+	mandated := map[cpm.Operation]bool{}
+	for _, o := range operations {
+		mandated[o] = true
+	}
+	m.mandated.Store(&mandated)
 }
 
 // Put takes a key in.

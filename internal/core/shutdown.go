@@ -1,0 +1,45 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/mojaloop/cpm/internal/route"
+)
+
+// endAdapters ends the adapters of a CPM that has answered every request: first those that change keys, then those that
+// work, and last those through which the operator is told (specification, "Shutdown", 3 to 6). Each has its own timer.
+func (c *Core) endAdapters(ctx context.Context) error {
+	err := c.endWorking(ctx)
+	// Changes that waited for their turn are declined now, so that the adapters they came through can be drained.
+	c.endAttached(ctx, c.snapshot.Load(), route.TypeCommand)
+	return errors.Join(err, wait(ctx, &c.attached.ending))
+}
+
+// endWorking ends all but the Command adapters. No change is made meanwhile.
+func (c *Core) endWorking(ctx context.Context) error {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	err := wait(ctx, &c.retiring)
+	s := c.snapshot.Load()
+	c.endAttached(ctx, s, route.TypeKeyUpdate)
+	var group sync.WaitGroup
+	for name, a := range s.adapters {
+		group.Go(func() { c.logClosed(ctx, name, a.retire(ctx, s.Settings.ShutdownTimeout)) })
+	}
+	group.Wait()
+	return err
+}
+
+// endAttached ends the connected adapters of a type, and waits for them.
+func (c *Core) endAttached(ctx context.Context, s *Snapshot, typ string) {
+	var told []*attachment
+	for _, a := range c.attached.all() {
+		if a.typ == typ {
+			c.end(ctx, a, s)
+			told = append(told, a)
+		}
+	}
+	awaitOver(ctx, told)
+}

@@ -1,0 +1,147 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/obs"
+	"github.com/mojaloop/cpm/internal/route"
+)
+
+// The specification's words for a status ("Status", i).
+const (
+	statusActive  = "Active"
+	statusStopped = "Stopped"
+	statusUnknown = "Unknown"
+)
+
+// StatusView is what Status answers (specification, "Commands", 5.f).
+type StatusView struct {
+	Name string `json:"name"`
+	// Status is the specification's word for the state of the CPM.
+	Status   string        `json:"status"`
+	State    cpm.State     `json:"state"`
+	Since    time.Time     `json:"since"`
+	Revision int64         `json:"revision"`
+	FSPs     int           `json:"fsps"`
+	Keys     int           `json:"keys"`
+	Adapters []AdapterView `json:"adapters"`
+	// Counts, Commands and KeyUpdates are the core's own counters since Since (vi).
+	Counts   []obs.Count        `json:"counts"`
+	Commands []obs.CommandCount `json:"commands"`
+	Late     uint64             `json:"lateAnswers"`
+}
+
+// AdapterView is one adapter; Status is the specification's word beside the state.
+type AdapterView struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Kind   string `json:"kind"`
+	Launch string `json:"launch"`
+	// Identity is the certificate name of an adapter on a link.
+	Identity string    `json:"identity,omitempty"`
+	Status   string    `json:"status"`
+	State    cpm.State `json:"state"`
+	Enabled  bool      `json:"enabled"`
+	// Stopped is an operator's stop; it holds until an operator's start.
+	Stopped    bool            `json:"stopped"`
+	Operations []cpm.Operation `json:"operations"`
+	Endpoints  []EndpointView  `json:"endpoints"`
+	// Connected is how many replicas of an adapter that dials in are connected.
+	Connected int `json:"connected,omitempty"`
+}
+
+// EndpointView is one of an adapter's equal endpoints. That of an adapter in process has no address.
+type EndpointView struct {
+	Address string `json:"address,omitempty"`
+	// Up says whether requests can reach it now.
+	Up bool `json:"up"`
+	// InFlight is how many requests it has from this CPM.
+	InFlight int64 `json:"inFlight"`
+}
+
+// Status tells the state of the CPM and its adapters as the CPM sees them, and the counters since start. It asks nobody.
+func (c *Core) Status() StatusView {
+	s := c.snapshot.Load()
+	v := StatusView{
+		Name: s.Settings.CommonName, Status: statusStopped, State: c.State(), Since: c.started.UTC(), Revision: s.Revision,
+		FSPs: len(s.FSPs), Keys: s.Keys.Len(), Adapters: c.adapterViews(s), Counts: c.Counts(), Commands: c.CommandCounts(),
+		Late: c.Late(),
+	}
+	if v.State == cpm.Active {
+		v.Status = statusActive
+	}
+	return v
+}
+
+// Adapters lists the adapters by name.
+func (c *Core) Adapters() []AdapterView { return c.adapterViews(c.snapshot.Load()) }
+
+func (c *Core) adapterViews(s *Snapshot) []AdapterView {
+	views := []AdapterView{}
+	for _, a := range s.Routes.Adapters() {
+		views = append(views, c.view(s, a))
+	}
+	slices.SortFunc(views, func(a, b AdapterView) int { return cmp.Compare(a.Name, b.Name) })
+	return views
+}
+
+// view is an adapter as the CPM sees it. One that should work and cannot be reached is Inactive, and what it does is Unknown.
+func (c *Core) view(s *Snapshot, a *route.Adapter) AdapterView {
+	v := AdapterView{
+		Name: a.Name, Type: a.Type, Kind: a.Kind, Launch: a.Launch, Identity: a.Identity, Status: statusStopped, State: cpm.Stopped,
+		Enabled: a.Enabled, Stopped: a.Stopped, Operations: a.Operations,
+	}
+	running := s.adapters[a.Name]
+	switch {
+	case !a.Enabled || a.Stopped:
+	case a.Security() && running != nil:
+		v.State = running.State()
+	case !a.Security():
+		v.Connected = len(c.attached.of(a.Name))
+		v.State = cpm.Inactive
+		if v.Connected > 0 {
+			v.State = cpm.Active
+		}
+	}
+	switch v.State { //nolint:exhaustive // every other state is Stopped
+	case cpm.Active:
+		v.Status = statusActive
+	case cpm.Inactive:
+		v.Status = statusUnknown
+	}
+	v.Endpoints = endpointViews(a, running)
+	return v
+}
+
+// endpointViews lists the endpoints in the order of the configuration; running is nil for an adapter that does not.
+func endpointViews(a *route.Adapter, running *adapter) []EndpointView {
+	views := []EndpointView{}
+	for i, address := range a.Places() {
+		v := EndpointView{Address: address}
+		if running != nil {
+			e := running.endpoints[i]
+			v.Up, v.InFlight = e.up(), e.busy.Load()
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// CommandCounts lists the counters of commands in the specification's order; what was no command comes last, without a name.
+func (c *Core) CommandCounts() []obs.CommandCount {
+	by := map[cpm.CommandName]cpm.Outcomes{}
+	c.commands.each(func(name cpm.CommandName, n cpm.Outcomes) { by[name] = n })
+	all := []obs.CommandCount{}
+	for _, name := range append(cpm.Commands(), "") {
+		n := by[name]
+		all = append(all, obs.CommandCount{Command: string(name), Success: n.Success, Failed: n.Failed, Invalid: n.Invalid})
+	}
+	return all
+}
+
+// Survey is Status.
+func (c *Core) Survey(_ context.Context) StatusView { return c.Status() }
