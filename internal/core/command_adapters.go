@@ -69,46 +69,48 @@ func (c *Core) startupAll(ctx context.Context, o *order) *cpmv1.CommandReply {
 	return r
 }
 
-// startupAdapters starts adapters and waits until each is Active or the timer ends. Its error names those that are not.
+// startupAdapters starts adapters and waits until each is Active or the timer ends. Its error says which are not.
 func (c *Core) startupAdapters(ctx context.Context, o *order, names ...string) error {
-	var problems []error
-	var waiting []string
-	for _, name := range names {
-		if _, err := c.Apply(ctx, o.principal(), Change{Action: "adapter.start", Target: name, RequestID: o.id}); err != nil {
-			problems = append(problems, named(name, err))
-			continue
+	problems := make([]error, len(names))
+	for i, name := range names {
+		_, problems[i] = c.Apply(ctx, o.principal(), Change{Action: "adapter.start", Target: name, RequestID: o.id})
+	}
+	c.awaitActive(ctx, names, problems)
+	var started []string
+	for i, name := range names {
+		switch {
+		case problems[i] == nil:
+			started = append(started, name)
+		case len(names) > 1:
+			problems[i] = named(name, problems[i])
 		}
-		waiting = append(waiting, name)
 	}
-	problems = append(problems, c.awaitActive(ctx, waiting)...)
-	if err := joined(problems); err != nil {
-		return err
-	}
-	if len(names) > 0 {
+	if len(started) > 0 {
 		c.log.LogAttrs(ctx, obs.LevelAudit, "the adapters were started by the CPM", obs.Event("adapter.started"), obs.RequestID(o.id),
-			slog.String("adapters", strings.Join(names, " ")))
+			slog.String("adapters", strings.Join(started, " ")))
 	}
-	return nil
+	return joined(problems)
 }
 
 // lookEvery is how often a Startup looks whether an adapter has become Active.
 const lookEvery = 20 * time.Millisecond
 
-// awaitActive waits for all adapters at once, and gives a problem for each that did not become Active.
-func (c *Core) awaitActive(ctx context.Context, names []string) []error {
+// awaitActive waits for all adapters at once that have no problem yet; it is one not to become Active.
+func (c *Core) awaitActive(ctx context.Context, names []string, problems []error) {
 	ctx, cancel := context.WithTimeout(ctx, c.snapshot.Load().Settings.StartupTimeout)
 	defer cancel()
-	problems := make([]error, len(names))
 	var group sync.WaitGroup
 	for i, name := range names {
+		if problems[i] != nil {
+			continue
+		}
 		group.Go(func() {
 			if !c.becameActive(ctx, name) {
-				problems[i] = named(name, fault.New(fault.Unavailable, "is started, but not reachable; it is Active once it can be reached"))
+				problems[i] = fault.New(fault.Unavailable, "the adapter is not reachable; it is started, and Active once it can be reached")
 			}
 		})
 	}
 	group.Wait()
-	return problems
 }
 
 func (c *Core) becameActive(ctx context.Context, name string) bool {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,6 +45,27 @@ type rig struct {
 	mu       sync.Mutex
 	offset   time.Duration
 	observed []core.Observation
+	ends     int
+}
+
+// events are the log lines of an event.
+func (r *rig) events(code string) []string {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	var found []string
+	for text := range strings.Lines(r.log.all.String()) {
+		if strings.Contains(text, `"event":"`+code+`"`) {
+			found = append(found, text)
+		}
+	}
+	return found
+}
+
+// end counts how often the CPM was told to end its run.
+func (r *rig) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ends++
 }
 
 func newRig(t testing.TB) *rig {
@@ -66,7 +88,7 @@ func (r *rig) start(dir string) {
 	r.must(err)
 	r.Core = core.New(core.Config{
 		Store: r.store, Ring: ring, Open: r.opener, Logger: obs.NewLogger(&r.log, "json", obs.LevelSilly), Now: r.now,
-		BytesInFlight: 1 << 20, RequestTimeout: time.Minute, Observe: r.observe,
+		BytesInFlight: 1 << 20, RequestTimeout: time.Minute, Observe: r.observe, End: r.end,
 	})
 	r.t.Cleanup(r.stop)
 }
