@@ -46,11 +46,11 @@ func TestDesiredNamesEveryMistake(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown keys": {
 			"fsp: []\nroutes:\n- {operatoin: x, fsp: '*'}\n",
-			"fsp (line 1): unknown key: remove it, or write one of settings, fsps, adapters, routes, grants\n" +
+			"fsp (line 1): unknown key: remove it, or write one of settings, fsps, adapters, routes, grants, groups, users, whitelist\n" +
 				"routes[0].operatoin (line 3): unknown key: remove it, or write one of fsp, operation, adapter, disabled, timeout",
 		},
 		"a key with a dot is not the key behind the dot": {
-			"x.fsps: []\n", "x.fsps (line 1): unknown key: remove it, or write one of settings, fsps, adapters, routes, grants",
+			"x.fsps: []\n", "x.fsps (line 1): unknown key: remove it, or write one of settings, fsps, adapters, routes, grants, groups, users, whitelist",
 		},
 		"wrong shapes": {
 			"settings: []\nfsps: {}\nadapters: x\nroutes:\n- disabled: 1\n- fsp: [a]\n- timeout: -5m\n- timeout: 5\n",
@@ -69,7 +69,7 @@ func TestDesiredNamesEveryMistake(t *testing.T) {
 		"strange key":    {"\"a\\u0007b\": 1\n", "file (line 1): a key that is not a plain name: write letters, digits and . _ - only"},
 		"not a mapping":  {"- a\n", "file (line 1): not a mapping: write name: value lines"},
 		"two documents":  {"fsps: []\n---\nfsps: []\n", "file: more than one YAML document: apply them one by one"},
-		"empty":          {"# nothing\n", "file: is empty: write at least one of settings, fsps, adapters, routes, grants"},
+		"empty":          {"# nothing\n", "file: is empty: write at least one of settings, fsps, adapters, routes, grants, groups, users, whitelist"},
 		"not YAML":       {"fsps: [\n", "file: not YAML or JSON (line 1: did not find expected node content): correct the line, or the one before it"},
 		"no JSON number": {"settings: {x: .inf}\n", "settings.x (line 1): not a number of JSON: write a finite number, or a text in quotes"},
 		"alias inside":   {"settings: {x: [&a 1, *a]}\n", "settings.x[1] (line 1): an alias: write the value itself"},

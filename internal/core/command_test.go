@@ -58,8 +58,8 @@ func (r *rig) tallied(command string, want cpm.Outcomes) {
 	}
 }
 
-// logged wants one line of an event with all of the texts.
-func (r *rig) logged(event string, texts ...string) {
+// says wants one line of an event with all of the texts.
+func (r *rig) says(event string, texts ...string) {
 	r.t.Helper()
 	lines := r.events(event)
 	for _, line := range lines {
@@ -142,8 +142,8 @@ func TestShutdownOfASecurityAdapter(t *testing.T) {
 	}
 	_, err := r.sign()
 	kind(t, err, fault.Unavailable)
-	r.logged("adapter.closed", `"ssm1"`, "closed by the CPM")
-	r.logged("command.done", `"Shutdown"`, "user:alice", "10.1.2.3", "r-1")
+	r.says("adapter.closed", `"ssm1"`, "closed by the CPM")
+	r.says("command.done", `"Shutdown"`, "user:alice", "10.1.2.3", "r-1")
 	r.fails("Shutdown", "ssm1", "stopped already")
 	r.fails("RefreshConfig", "ssm1", "is stopped")
 	r.tallied("Shutdown", cpm.Outcomes{Success: 1, Failed: 2})
@@ -168,7 +168,7 @@ func TestShutdownOfAConnectedAdapter(t *testing.T) {
 			if a := reply.GetAdapters(); len(a) != 1 || a[0].GetStatus() != "Stopped" || d.shuts() != 1 {
 				t.Errorf("%v, told %d times", reply, d.shuts())
 			}
-			r.logged("adapter.closed", "kup1", "closed by the CPM")
+			r.says("adapter.closed", "kup1", "closed by the CPM")
 			_, _, _, err := r.Attach(t.Context(), "kup1", "keyupdate", []string{"kup.example"}, d)
 			kind(t, err, fault.State)
 			spec.Covers(t, "CMD-1a-iii", "CMD-1a-iv", "CMD-1a-v")
@@ -195,7 +195,7 @@ func TestACommandEndsTheAdapterItCameThrough(t *testing.T) {
 	if !eventually(func() bool { return len(r.events("adapter.closed")) == 1 }) {
 		t.Error("not closed")
 	}
-	r.logged("adapter.closed", `"drained":"drained"`)
+	r.says("adapter.closed", `"drained":"drained"`)
 }
 
 func TestStartup(t *testing.T) {
@@ -219,7 +219,7 @@ func TestStartup(t *testing.T) {
 	if _, err := r.sign(); err != nil {
 		t.Error(err)
 	}
-	r.logged("adapter.started", "ssm1", "started by the CPM")
+	r.says("adapter.started", "ssm1", "started by the CPM")
 	spec.Covers(t, "CMD-2-ii", "CMD-2-ii-b", "CMD-2-iv")
 
 	d := &dialler{}
@@ -232,7 +232,7 @@ func TestStartup(t *testing.T) {
 	if _, err := r.sign(); err != nil {
 		t.Errorf("the one that can be reached was not started: %v", err)
 	}
-	r.logged("adapter.started", `"ssm1"`)
+	r.says("adapter.started", `"ssm1"`)
 	r.attach("kup1", "keyupdate", d)
 	r.does("Shutdown", "kup1")
 	came := make(chan struct{})
@@ -258,9 +258,9 @@ func TestRefreshCommands(t *testing.T) {
 	d := &dialler{}
 	r.attach("cmd1", "command", d)
 	r.does("RefreshKeys", "")
-	r.logged("keys.refreshed", "user:alice", "r-1")
+	r.says("keys.refreshed", "user:alice", "r-1")
 	r.does("RefreshConfig", "")
-	r.logged("config.refreshed", "user:alice", "r-1")
+	r.says("config.refreshed", "user:alice", "r-1")
 	r.does("RefreshConfig", "cmd1")
 	if got := d.told(); len(got) != 1 || got[0] != `{"a":1}` {
 		t.Errorf("told %q", got)
@@ -270,12 +270,12 @@ func TestRefreshCommands(t *testing.T) {
 	r.fails("RefreshConfig", "nobody", "not known")
 	d.configure = func([]byte) error { return fault.New(fault.Invalid, "no") }
 	r.fails("RefreshConfig", "cmd1", "did not take its configuration")
-	r.logged("adapter.configure-failed", "cmd1")
+	r.says("adapter.configure-failed", "cmd1")
 	r.must(r.store.Close())
 	r.fails("RefreshKeys", "", "")
-	r.logged("keys.refresh-failed", "r-1")
+	r.says("keys.refresh-failed", "r-1")
 	r.fails("RefreshConfig", "", "")
-	r.logged("config.refresh-failed", "r-1")
+	r.says("config.refresh-failed", "r-1")
 	if _, err := r.sign(); err != nil {
 		t.Errorf("what was there does not serve: %v", err)
 	}
@@ -297,7 +297,7 @@ func TestNothingIsAcceptedWhileShuttingDown(t *testing.T) {
 	}
 	_, _, _, err := r.Attach(t.Context(), "cmd1", "command", []string{"cmd.example"}, &dialler{})
 	kind(t, err, fault.Unavailable)
-	r.logged("cpm.shutting-down")
+	r.says("cpm.shutting-down")
 	r.tallied("Status", cpm.Outcomes{Failed: 1})
 	spec.Covers(t, "DOWN-1", "DOWN-2b")
 }

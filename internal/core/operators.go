@@ -99,18 +99,6 @@ func (t tables) commandsOf(group string) []string {
 	return all
 }
 
-// whitelistOf lists the ranges of an adapter, in order.
-func (t tables) whitelistOf(adapter string) []string {
-	all := []string{}
-	for r := range t.whitelist {
-		if r.Adapter == adapter {
-			all = append(all, r.Address)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
 // checkWhitelist wants a whitelist to hang on an adapter that people reach from outside.
 func (t tables) checkWhitelist() error {
 	var problems []error

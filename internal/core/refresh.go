@@ -23,9 +23,9 @@ type RefreshOrder struct{ What, RequestID string }
 // present ones serve until the new ones are read, checked and in place; if anything fails they go on serving, and the
 // error says why. Keys that may not be used any more leave memory before the answer.
 func (c *Core) Refresh(ctx context.Context, p cpm.Principal, o RefreshOrder) (Receipt, error) {
-	what, done := RefreshConfig, "the configuration has been refreshed"
+	what := RefreshConfig
 	if o.What == RefreshKeys {
-		what, done = RefreshKeys, "the keys have been refreshed"
+		what = RefreshKeys
 	}
 	receipt, err := c.refresh(ctx, p, "refresh."+what)
 	attrs := []slog.Attr{
@@ -36,7 +36,7 @@ func (c *Core) Refresh(ctx context.Context, p cpm.Principal, o RefreshOrder) (Re
 			append(attrs, obs.Event(what+".refresh-failed"), obs.Err(err))...)
 		return Receipt{}, fault.From(err)
 	}
-	c.log.LogAttrs(ctx, obs.LevelAudit, done, append(attrs, obs.Event(what+".refreshed"))...)
+	c.log.LogAttrs(ctx, obs.LevelAudit, "configuration and keys have been refreshed", append(attrs, obs.Event(what+".refreshed"))...)
 	return receipt, nil
 }
 
