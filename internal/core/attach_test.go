@@ -174,18 +174,5 @@ func TestConnectedAdaptersFollowTheConfiguration(t *testing.T) {
 	if got := command.told(); !slices.Equal(got, []string{`{"a":2}`}) || command.shuts() != 0 {
 		t.Errorf("the Command adapter was told %q and ended %d times", got, command.shuts())
 	}
-	if !eventually(func() bool { return update.shuts() == 1 && len(r.events("adapter.closed")) == 1 }) {
-		t.Error("an adapter of another certificate now is still connected")
-	}
-}
-
-// eventually waits for what another goroutine does.
-func eventually(done func() bool) bool {
-	for range 2000 {
-		if done() {
-			return true
-		}
-		pause()
-	}
-	return done()
+	eventually(t, func() bool { return update.shuts() == 1 && len(r.events("adapter.closed")) == 1 })
 }

@@ -25,8 +25,6 @@ func (w *work) moveAdapter(stopped bool) error {
 		return fault.New(fault.State, "the adapter is stopped already")
 	case row.Stopped == stopped:
 		return fault.New(fault.State, "the adapter is not stopped")
-	case !stopped && !row.Enabled:
-		return fault.New(fault.State, "the adapter is disabled in the configuration; enable it there first")
 	}
 	row.Stopped, row.UpdatedAt, row.UpdatedBy = stopped, store.Micros(w.now), w.actor
 	return w.tx.Put(row)

@@ -105,26 +105,31 @@ func (c *Core) awaitActive(ctx context.Context, names []string, problems []error
 			continue
 		}
 		group.Go(func() {
-			if !c.becameActive(ctx, name) {
-				problems[i] = fault.New(fault.Unavailable, "the adapter is not reachable; it is started, and Active once it can be reached")
-			}
+			problems[i] = c.becomeActive(ctx, name)
 		})
 	}
 	group.Wait()
 }
 
-func (c *Core) becameActive(ctx context.Context, name string) bool {
+// becomeActive waits until an adapter is Active; its error is why it is not.
+func (c *Core) becomeActive(ctx context.Context, name string) error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
 		s := c.snapshot.Load()
-		if a, known := s.Routes.Adapter(name); known && c.view(s, a).State == cpm.Active {
-			return true
+		a, known := s.Routes.Adapter(name)
+		switch {
+		case !known:
+			return fault.New(fault.NotFound, "the adapter is not configured any more")
+		case !a.Enabled:
+			return fault.New(fault.State, "the adapter is not stopped any more, but it is disabled in the configuration")
+		case c.view(s, a).State == cpm.Active:
+			return nil
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return false
+			return fault.New(fault.Unavailable, "the adapter is not reachable; it is started, and Active once it can be reached")
 		}
 	}
 }

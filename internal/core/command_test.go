@@ -192,9 +192,7 @@ func TestACommandEndsTheAdapterItCameThrough(t *testing.T) {
 	r.attach("cmd1", "command", d)
 	r.does("Shutdown", "cmd1")
 	close(answered)
-	if !eventually(func() bool { return len(r.events("adapter.closed")) == 1 }) {
-		t.Error("not closed")
-	}
+	eventually(t, func() bool { return len(r.events("adapter.closed")) == 1 })
 	r.says("adapter.closed", `"drained":"drained"`)
 }
 
@@ -227,7 +225,7 @@ func TestStartup(t *testing.T) {
 	r.does("Shutdown", "kup1")
 	r.does("Shutdown", "ssm1")
 	r.does("Shutdown", "off")
-	r.fails("Startup", "off", "is disabled")
+	r.fails("Startup", "off", "it is disabled")
 	r.fails("Startup", "", "kup1: the adapter is not reachable")
 	if _, err := r.sign(); err != nil {
 		t.Errorf("the one that can be reached was not started: %v", err)

@@ -131,7 +131,7 @@ func TestWithoutItsDatabaseACoreServesForMaxStalenessAndRecoversByItself(t *test
 		began := time.Now()
 		_, err := r.change("fsp.suspend", "payeefsp", nil)
 		kind(t, err, fault.Unavailable)
-		_, err = r.Refresh(t.Context(), operator)
+		_, err = r.Refresh(t.Context(), operator, core.RefreshOrder{})
 		kind(t, err, fault.Unavailable)
 		if took := time.Since(began); took != 0 {
 			t.Errorf("administration was declined after %s", took)
@@ -223,7 +223,7 @@ func TestKeysAreFollowedAlsoWhenTheRestCannotBe(t *testing.T) {
 	if b.Revision() >= commit.Revision || !b.Agreement().Reachable {
 		t.Errorf("at revision %d, %+v", b.Revision(), b.Agreement())
 	}
-	_, err = b.Refresh(t.Context(), operator)
+	_, err = b.Refresh(t.Context(), operator, core.RefreshOrder{})
 	kind(t, err, fault.Invalid)
 	_, err = a.store.Change(t.Context(), store.Entry{Action: "mend"}, func(tx *store.Tx) error {
 		return tx.Delete(&store.Setting{Name: "of a newer program"})
@@ -249,7 +249,7 @@ func TestAnOlderCopyOfTheDatabaseIsNotFollowed(t *testing.T) {
 	if r.Revision() != was || r.FSPs()[0].State != "suspended" {
 		t.Errorf("the older copy is followed: revision %d, %+v", r.Revision(), r.FSPs())
 	}
-	receipt, err := r.Refresh(t.Context(), operator)
+	receipt, err := r.Refresh(t.Context(), operator, core.RefreshOrder{})
 	r.must(err)
 	if receipt.Revision != was-1 || r.FSPs()[0].State != "active" {
 		t.Errorf("not accepted: %+v, %+v", receipt, r.FSPs())
