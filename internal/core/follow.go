@@ -89,7 +89,7 @@ func (c *Core) poll(ctx, look context.Context) error {
 		return errDatabase{err}
 	}
 	if !same {
-		return c.catchUp(ctx, look)
+		return c.catchUp(ctx)
 	}
 	c.agreement.confirm(began)
 	return nil
@@ -97,9 +97,12 @@ func (c *Core) poll(ctx, look context.Context) error {
 
 // catchUp brings memory to what is stored now. Old adapters end beside it: their last requests must not hold up the next
 // look.
-func (c *Core) catchUp(ctx, look context.Context) error {
+func (c *Core) catchUp(ctx context.Context) error {
 	c.changing.Lock()
 	defer c.changing.Unlock()
+	// A change may have taken its time, to reach an adapter for example; the database is not to blame for it.
+	look, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
 	if c.State() == cpm.Inactive {
 		return nil // the adapters have ended
 	}
