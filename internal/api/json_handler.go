@@ -47,6 +47,7 @@ func (p *jsonPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer x.recover()
 	if !accepted {
+		x.caller, _ = p.name(r) // for the log; the decline is the same whoever it is
 		x.decline(shuttingDown())
 		return
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -166,6 +169,12 @@ func (n *listener) welcome(ctx context.Context, c *place) {
 	conn, err := n.shake(ctx, c)
 	if err != nil {
 		_ = c.Close()
+		if !c.spoken.Load() && gone(err) {
+			// Load balancers look this way whether the port is open, every few seconds each.
+			n.door.log.LogAttrs(ctx, slog.LevelDebug, "connection closed before it said anything", slog.String("port", string(n.port)),
+				slog.String("address", c.RemoteAddr().String()))
+			return
+		}
 		n.door.metrics.HandshakeFailed(n.port)
 		n.door.log.LogAttrs(ctx, slog.LevelWarn, "connection refused", slog.String("port", string(n.port)),
 			slog.String("address", c.RemoteAddr().String()), slog.String("error", err.Error()))
@@ -193,11 +202,24 @@ func (n *listener) shake(ctx context.Context, c *place) (net.Conn, error) {
 	return conn, conn.HandshakeContext(ctx)
 }
 
+// gone says whether an error is that of a peer who closed the connection.
+func gone(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) }
+
 // place is a connection that gives its place back when it is closed.
 type place struct {
 	net.Conn
 	leave func(*place)
 	once  sync.Once
+	// spoken says that the peer has sent something.
+	spoken atomic.Bool
+}
+
+func (p *place) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	if n > 0 && !p.spoken.Load() {
+		p.spoken.Store(true)
+	}
+	return n, err
 }
 
 func (p *place) Close() error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -84,5 +85,60 @@ func TestABrokenListenerEndsItsPort(t *testing.T) {
 		if err := serve(t.Context(), f, nil); !errors.Is(err, errBroken) || f.passing >= 0 {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestABareConnectionIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	h := open(t, echo)
+	knock := func(say []byte, reset bool) {
+		t.Helper()
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", h.json)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(say); err != nil {
+			t.Error(err)
+		}
+		if tcp, ok := c.(*net.TCPConn); ok && reset {
+			_ = tcp.SetLinger(0)
+		}
+		_ = c.Close()
+	}
+	knock(nil, false)
+	knock(nil, true)
+	// Who has said something and leaves was after something.
+	knock([]byte{22, 3, 1}, false)
+	waitFor(t, func() bool {
+		return h.counts.read(h.counts.failed, JSON) > 0 && h.counts.read(h.counts.connections, JSON) == 0 &&
+			strings.Contains(h.log.String(), "connection refused")
+	})
+	if n := h.counts.read(h.counts.failed, JSON); n != 1 || strings.Count(h.log.String(), "connection refused") != 1 {
+		t.Errorf("%d failures\n%s", n, h.log)
+	}
+}
+
+func TestADeclineWhileShuttingDownNamesTheCaller(t *testing.T) {
+	t.Parallel()
+	p := &held{free: make(chan struct{})}
+	h := open(t, p.process, func(c *Config) { c.Limits.Linger = time.Second })
+	ended := make(chan answer, 1)
+	go func() { ended <- post(t, h.http(), h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign)) }()
+	waitFor(t, func() bool { return p.started.Load() == 1 })
+	drained := make(chan error, 1)
+	go func() { drained <- h.Drain(t.Context()) }()
+	waitFor(t, h.gate.declining.Load)
+	if a := post(t, h.http(), h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign)); a.status != 503 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if log := h.log.String(); !strings.Contains(log, `"caller":"certificate:`) {
+		t.Error(log)
+	}
+	close(p.free)
+	if a := <-ended; a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
 	}
 }

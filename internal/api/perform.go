@@ -120,6 +120,14 @@ func (d *Door) conclude(ctx context.Context, q *inquiry, e *fault.Error) {
 func (d *Door) logDecline(ctx context.Context, q *inquiry, e *fault.Error) {
 	d.log.LogAttrs(ctx, slog.LevelWarn, "request declined at the port",
 		slog.String("requestId", q.id), slog.String("port", string(q.port)), slog.String("kind", e.Kind.String()),
-		slog.String("caller", q.caller.String()), slog.String("address", q.caller.Address),
+		slog.String("caller", callerName(q.caller)), slog.String("address", q.caller.Address),
 		slog.String("error", e.Error()))
+}
+
+// callerName is a caller as the log has it, also one that is not known.
+func callerName(p cpm.Principal) string {
+	if p.Kind == "" {
+		return "unknown"
+	}
+	return p.String()
 }
