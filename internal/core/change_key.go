@@ -28,6 +28,9 @@ func addKey(_ context.Context, w *work) error {
 	if err := w.knownFSP(a.FSP); err != nil {
 		return err
 	}
+	if err := a.Certified(w.before.Settings.Certificates, w.now); err != nil {
+		return err
+	}
 	return w.addKey(a)
 }
 

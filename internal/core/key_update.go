@@ -57,7 +57,7 @@ func (c *Core) keyUpdate(ctx context.Context, u *updating, jws []byte) error {
 	if err := u.update.CheckTime(c.config.Now()); err != nil {
 		return err
 	}
-	private, err := c.newKey(u.update)
+	private, err := c.newKey(s, u.update)
 	if err != nil {
 		return err
 	}
@@ -82,11 +82,14 @@ func (c *Core) signedUpdate(s *Snapshot, u *updating) error {
 }
 
 // newKey judges what an Add or Update brings before anything waits for it, and opens it if it is sealed.
-func (c *Core) newKey(u *keys.Update) (secret.Bytes, error) {
-	switch {
-	case u.Action == keys.ActionDelete:
+func (c *Core) newKey(s *Snapshot, u *keys.Update) (secret.Bytes, error) {
+	if u.Action == keys.ActionDelete {
 		return secret.Bytes{}, nil
-	case u.SealedKey != "":
+	}
+	if err := u.Certified(s.Settings.Certificates, c.config.Now()); err != nil {
+		return secret.Bytes{}, err
+	}
+	if u.SealedKey != "" {
 		return c.imports.Open(u.FSP, u.SealedKey)
 	}
 	public, err := keys.ReadPublicKey(u.Addition().Public)

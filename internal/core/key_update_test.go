@@ -17,10 +17,11 @@ import (
 	"github.com/mojaloop/cpm/internal/spec"
 )
 
-// signedBy is a message that an FSP signs at its own end.
-func (r *rig) signedBy(fsp cpm.FSP, key crypto.Signer) *cpmv1.JwsSignResponse {
+// signedBy is a message that payeefsp signs at its own end.
+func (r *rig) signedBy(key crypto.Signer) *cpmv1.JwsSignResponse {
 	r.t.Helper()
 	algorithm, _ := fspiop.AlgorithmNamed(algOf(r.t, key))
+	const fsp cpm.FSP = "payeefsp"
 	h := headers(fsp)
 	signed, err := fspiop.Sign(rand.Reader, key, algorithm, string(fsp), &fspiop.Message{Method: "POST", URI: "/quotes", Headers: h, Body: []byte(body)}, fspiop.FormRaw)
 	r.must(err)
@@ -38,7 +39,7 @@ func TestAnAddedKeyVerifiesAtOnceAndADeletedOneNoMore(t *testing.T) {
 	if diff := cmp.Diff([]any{"success", "payeefsp", "jws", uint32(1)}, []any{reply.GetResult(), reply.GetFsp(), reply.GetName(), reply.GetVersion()}); diff != "" {
 		t.Error(diff)
 	}
-	if reason := r.verify("payeefsp", r.signedBy("payeefsp", first)); reason != "" {
+	if reason := r.verify("payeefsp", r.signedBy(first)); reason != "" {
 		t.Errorf("the added key does not verify: %s", reason)
 	}
 	v := p.versions("jws")[0]
@@ -55,7 +56,7 @@ func TestAnAddedKeyVerifiesAtOnceAndADeletedOneNoMore(t *testing.T) {
 	}
 
 	p.mustSend(p.base("Delete", "jws"))
-	if reason := r.verify("payeefsp", r.signedBy("payeefsp", first)); reason != "key-not-usable" {
+	if reason := r.verify("payeefsp", r.signedBy(first)); reason != "key-not-usable" {
 		t.Errorf("a deleted key verifies: %q", reason)
 	}
 	if v := p.versions("jws")[0]; !v.Deleted || v.UpdatedBy != "fsp:payeefsp" || v.Updated.Before(before) {
@@ -68,7 +69,7 @@ func TestAnAddedKeyVerifiesAtOnceAndADeletedOneNoMore(t *testing.T) {
 	if reply = p.mustSend(p.add("jws", "sig", third)); reply.GetVersion() != 3 {
 		t.Error(reply)
 	}
-	if v := p.versions("jws")[0]; v.Deleted || r.verify("payeefsp", r.signedBy("payeefsp", third)) != "" {
+	if v := p.versions("jws")[0]; v.Deleted || r.verify("payeefsp", r.signedBy(third)) != "" {
 		t.Errorf("a new Add does not revive the key: %+v", v)
 	}
 

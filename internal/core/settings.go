@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type Settings struct {
 	// StatusTimeout is how long an adapter has to answer a Status or a RefreshConfig, ShutdownTimeout how long to end in order,
 	// StartupTimeout how long a Startup waits for it to be Active.
 	StatusTimeout, ShutdownTimeout, StartupTimeout time.Duration
+	// Certificates judges the certificates that keys come in; nil takes any.
+	Certificates *keys.CertificateRules
 }
 
 // Bounds and defaults of the settings.
@@ -52,12 +55,26 @@ func settings() []setting {
 	return []setting{
 		{"commonName", func(s *Settings, v []byte) error { return json.Unmarshal(v, &s.CommonName) }},
 		{"followInterval", duration(func(s *Settings) *time.Duration { return &s.FollowInterval }, minFollowInterval, maxFollowInterval)},
+		{"keyCertificates", readCertificates},
 		{"keyOverlap", duration(func(s *Settings) *time.Duration { return &s.Overlap }, 0, math.MaxInt64)},
 		{"maxStaleness", duration(func(s *Settings) *time.Duration { return &s.MaxStaleness }, minMaxStaleness, maxMaxStaleness)},
 		{"shutdownTimeout", duration(func(s *Settings) *time.Duration { return &s.ShutdownTimeout }, minTimer, maxTimer)},
 		{"startupTimeout", duration(func(s *Settings) *time.Duration { return &s.StartupTimeout }, minTimer, maxTimer)},
 		{"statusTimeout", duration(func(s *Settings) *time.Duration { return &s.StatusTimeout }, minTimer, maxTimer)},
 	}
+}
+
+// readCertificates reads the policy for certificates strictly.
+func readCertificates(s *Settings, v []byte) error {
+	var p keys.CertificatePolicy
+	d := json.NewDecoder(bytes.NewReader(v))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return err
+	}
+	var err error
+	s.Certificates, err = keys.ReadCertificatePolicy(p)
+	return err
 }
 
 // duration reads a duration within bounds.

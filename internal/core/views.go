@@ -64,6 +64,10 @@ type KeyView struct {
 	Superseded *time.Time `json:"superseded,omitempty"`
 	// PublicKey is SubjectPublicKeyInfo DER.
 	PublicKey []byte `json:"publicKey"`
+	// Thumbprint is its SHA-256 in base64url.
+	Thumbprint string `json:"thumbprint"`
+	// Certificate is the DER of the certificate the key came in.
+	Certificate []byte `json:"certificate,omitempty"`
 }
 
 // Keys lists key versions: of one FSP or of all, of one name or of all; only current ones unless history is wanted.
@@ -91,6 +95,7 @@ func keyView(v *keys.Version, now time.Time) KeyView {
 		Created: store.Time(v.Row.CreatedAt), CreatedBy: v.Row.CreatedBy, Updated: store.Time(v.Row.UpdatedAt),
 		UpdatedBy: v.Row.UpdatedBy, NotBefore: date(v.Row.NotBefore), NotAfter: date(v.Row.NotAfter),
 		Superseded: date(v.Row.SupersededAt), PublicKey: v.Row.Public,
+		Thumbprint: keys.Thumbprint(v.Row.Public), Certificate: v.Certificate(),
 	}
 	if k.Superseded != nil {
 		k.Backup = v.Backup()

@@ -6,6 +6,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/json"
+	"encoding/pem"
 	"slices"
 	"time"
 
@@ -71,6 +73,27 @@ func (m *Manager) Add(tx *store.Tx, a Addition, private secret.Bytes, actor stri
 		return cpm.KeyRef{}, err
 	}
 	return cpm.KeyRef{ID: cpm.KeyID(o.ID), Name: a.Name, Version: number(o.Version)}, tx.Put(o)
+}
+
+// Certified checks the certificate of the addition, if it has one, by the rules. The key ends with its certificate.
+func (a *Addition) Certified(r *CertificateRules, now time.Time) error {
+	block, _ := pem.Decode([]byte(a.Public))
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil
+	}
+	ends, err := r.Check(a.Public, a.FSP, a.Use, now)
+	if err == nil {
+		a.NotAfter = earlier(a.NotAfter, ends)
+	}
+	return err
+}
+
+// earlier is the earlier of two ends, of which the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // take checks the addition and reads or makes the key.
@@ -165,6 +188,12 @@ func (m *Manager) series(tx *store.Tx, a Addition, actor string, now time.Time) 
 	return s, nil
 }
 
+// attrs is the JSON document of a version's specific details.
+type attrs struct {
+	// Certificate is the DER of the certificate the key came in.
+	Certificate []byte `json:"certificate,omitempty"`
+}
+
 func (m *Manager) object(a Addition, s *store.Series, p pair, algorithm, actor string, now time.Time) *store.Object {
 	o := &store.Object{
 		Series: s.ID, Version: s.Current, Kind: KindPublic, Algorithm: algorithm, Bits: int64(bits(p.public)), Usage: s.Use,
@@ -172,6 +201,9 @@ func (m *Manager) object(a Addition, s *store.Series, p pair, algorithm, actor s
 		ActivatedAt: store.Micros(now), CreatedBy: actor, UpdatedBy: actor, Public: p.spki,
 	}
 	_, _ = rand.Read(o.ID[:])
+	if p.certificate != nil {
+		o.Attrs, _ = json.Marshal(attrs{p.certificate}) // bytes always can be written
+	}
 	if p.private.Len() > 0 {
 		o.Kind = KindPrivate
 	}

@@ -20,6 +20,8 @@ type pair struct {
 	public  crypto.PublicKey
 	spki    []byte
 	private secret.Bytes
+	// certificate is the DER of the certificate the public half came in, if it did.
+	certificate []byte
 }
 
 // generate makes a new private key for a JOSE algorithm; bits chooses the RSA modulus (0 is 2048).
@@ -81,7 +83,10 @@ func parsePublic(text []byte) (pair, error) {
 	if err != nil {
 		return pair{}, err
 	}
-	var public crypto.PublicKey
+	var (
+		public    crypto.PublicKey
+		container []byte
+	)
 	switch block.Type {
 	case "PUBLIC KEY":
 		public, err = x509.ParsePKIXPublicKey(block.Bytes)
@@ -90,7 +95,7 @@ func parsePublic(text []byte) (pair, error) {
 	case "CERTIFICATE":
 		var certificate *x509.Certificate
 		if certificate, err = x509.ParseCertificate(block.Bytes); err == nil {
-			public = certificate.PublicKey
+			public, container = certificate.PublicKey, block.Bytes
 		}
 	default:
 		return pair{}, fault.New(fault.Invalid, "the PEM block must be PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE; give a private key as such")
@@ -98,7 +103,9 @@ func parsePublic(text []byte) (pair, error) {
 	if err != nil {
 		return pair{}, fault.New(fault.Invalid, "the PEM block cannot be read as a public key").Because(err)
 	}
-	return publicPair(public)
+	p, err := publicPair(public)
+	p.certificate = container
+	return p, err
 }
 
 // derSequence is the first byte of every key in DER, and of none in PEM.

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"encoding/pem"
 	"time"
 
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -142,11 +143,30 @@ func (u *Update) CheckTime(now time.Time) error {
 	return nil
 }
 
+// Certified checks the certificate of the update by the rules, or that none is needed. The key ends with its certificate.
+func (u *Update) Certified(r *CertificateRules, now time.Time) error {
+	if u.Certificate == "" {
+		switch block, _ := pem.Decode([]byte(u.Key)); {
+		case block != nil && block.Type == "CERTIFICATE":
+			return malformed(nil, "a certificate goes into the member certificate")
+		case r.Required():
+			return breaks(RuleCertificate, fault.Invalid, nil, "this CPM takes keys with a certificate only")
+		}
+		return nil
+	}
+	ends, err := r.Check(u.Certificate, u.FSP, u.Use, now)
+	if err != nil {
+		return err
+	}
+	u.NotAfter = earlier(u.NotAfter, ends)
+	return nil
+}
+
 // Addition is the update as an Addition with the public half given; a sealed key goes beside it.
 func (u *Update) Addition() Addition {
 	public := u.Key
 	if public == "" {
-		public = u.Certificate
+		public = leafOnly(u.Certificate)
 	}
 	return Addition{
 		FSP: u.FSP, Name: u.Name, Use: u.Use, Public: public, Algorithm: u.Algorithm, NotBefore: u.NotBefore, NotAfter: u.NotAfter,

@@ -6,6 +6,7 @@ package keys
 import (
 	"crypto"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -51,6 +52,15 @@ func (v *Version) Private() bool { return v.Row.Kind == KindPrivate }
 
 // Public is the public half.
 func (v *Version) Public() (crypto.PublicKey, error) { return x509.ParsePKIXPublicKey(v.Row.Public) }
+
+// Certificate is the DER of the certificate the version came in; nil if it came without.
+func (v *Version) Certificate() []byte {
+	var a attrs
+	if len(v.Row.Attrs) == 0 || json.Unmarshal(v.Row.Attrs, &a) != nil {
+		return nil
+	}
+	return a.Certificate
+}
 
 // State is the effective state: the stored one and the dates, judged at an instant.
 func (v *Version) State(now time.Time) string {
