@@ -1,6 +1,7 @@
 package nemesis
 
 import (
+	"fmt"
 	"os"
 	"syscall"
 	"testing"
@@ -10,12 +11,18 @@ import (
 	"github.com/mojaloop/cpm/internal/spec"
 )
 
+// stopsEvidence keeps the last run that was more than few.
+const stopsEvidence = "../../docs/evidence/stops.txt"
+
+// few is enough to see that it works.
+const few = 5
+
 // stops is how many orderly ends of adapters a run makes, of each sort.
 func stops() int {
 	if os.Getenv("CPM_LONG") != "" || os.Getenv("CPM_MEASURE") != "" {
 		return 50
 	}
-	return 5
+	return few
 }
 
 // TestOrderlyEndsLoseNothing ends adapters under load: one endpoint of two by a signal, as an operating system does, and the
@@ -40,6 +47,10 @@ func TestOrderlyEndsLoseNothing(t *testing.T) {
 		w.Change(core.Change{Action: "adapter.start", Target: adapterName})
 		w.up()
 	})
+	if stops() > few {
+		must(t, os.WriteFile(stopsEvidence, fmt.Appendf(nil, "%s\nSIGTERM to one endpoint of two, %d times under load:\n  %s\nadapter stop and adapter start by an operator, %d times under load:\n  %s\n",
+			machine(), stops(), bySignal, stops(), byCommand), 0o644))
+	}
 	if n := byCommand.kinds["unavailable"]; n == 0 || n != byCommand.declined {
 		t.Errorf("while the adapter is stopped, requests are declined as unavailable, not %v", byCommand.kinds)
 	}
