@@ -204,3 +204,64 @@ func TestTheConfigurationIsReadFromTheDatabaseAtStart(t *testing.T) {
 	}
 	spec.Covers(t, "START-1", "CFG-1", "CFG-1a", "CFG-1b", "CFG-1c", "CFG-2", "CFG-2a", "CFG-2b", "SEC-3", "READY-1", "READY-2")
 }
+
+// another opens the same database as another process of the CPM does.
+func (r *rig) another() *rig {
+	r.t.Helper()
+	other := &rig{t: r.t, path: r.path, open: map[string]func() (cpm.Module, error){}}
+	other.start(strings.TrimSuffix(r.path, "/cpm.db"))
+	other.must(other.Load(r.t.Context()))
+	return other
+}
+
+func TestRefreshConfigReadsAppliesStartsAndStops(t *testing.T) {
+	t.Parallel()
+	r := running(t, operators)
+	other := r.another()
+	next := document()
+	operators(&next)
+	next.Adapters[0].Name, next.Routes[0].Adapter = "ssm2", "ssm2"
+	other.apply(next)
+	if got := r.Try("payerfsp", cpm.JWSSign); got.Adapter != "ssm1" {
+		t.Fatalf("before the refresh: %+v", got)
+	}
+	reply := r.does("RefreshConfig", "")
+	if a := reply.GetAdapters(); len(a) != 4 || a[3].GetName() != "ssm2" || a[3].GetStatus() != "Active" {
+		t.Errorf("answered %v", a)
+	}
+	if got := r.Try("payerfsp", cpm.JWSSign); got.Verdict != "ok" || got.Adapter != "ssm2" {
+		t.Errorf("after the refresh: %+v", got)
+	}
+	if _, err := r.sign(); err != nil {
+		t.Error(err)
+	}
+	r.says("adapter.active", `"ssm2"`)
+	r.says("adapter.closed", `"ssm1"`)
+	r.says("config.refreshed", "user:alice")
+	spec.Covers(t, "CMD-3a", "CMD-3b", "CMD-3c", "CMD-3d", "CMD-3e")
+}
+
+func TestRefreshKeysReadsTheKeysAndTakesDeletedOnesFromMemory(t *testing.T) {
+	t.Parallel()
+	r := running(t, operators)
+	other := r.another()
+	signed, err := r.sign()
+	r.must(err)
+	other.mustChange("key.delete", "", core.KeyDocument{FSP: "payerfsp", Name: "jws"})
+	other.addKey(keys.Addition{FSP: "payerfsp", Name: "next", Use: cpm.UseSignature, Generate: "ES256"})
+	r.does("RefreshKeys", "")
+	again, err := r.sign()
+	r.must(err)
+	if again.GetKey().GetName() != "next" {
+		t.Errorf("signed with %v", again.GetKey())
+	}
+	if reason := r.verify("payerfsp", signed); reason == "" {
+		t.Error("the deleted key still verifies")
+	}
+	r.must(r.store.Close())
+	r.fails("RefreshKeys", "", "")
+	if _, err := r.sign(); err != nil {
+		t.Errorf("a refresh that failed took the keys: %v", err)
+	}
+	spec.Covers(t, "CMD-4a", "CMD-4b", "CMD-4c")
+}

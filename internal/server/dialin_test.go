@@ -13,6 +13,7 @@ import (
 	"github.com/mojaloop/cpm/internal/adapter"
 	"github.com/mojaloop/cpm/internal/config"
 	"github.com/mojaloop/cpm/internal/cpmtest"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // The ports of adapters that dial in are optional: the CPM is Active without them, logs it and shows it.
@@ -41,6 +42,7 @@ func TestTheCPMServesWithoutThePortsOfAdaptersThatDialIn(t *testing.T) {
 			t.Errorf("the log has no %s", event)
 		}
 	}
+	spec.Covers(t, "PORT-command-optional", "PORT-keyupdate-optional")
 }
 
 func TestAnAdapterNobodyConfiguredIsNotLetIn(t *testing.T) {
