@@ -76,7 +76,7 @@ func TestWhatIsWrongWithASignedUpdateIsSaid(t *testing.T) {
 		"expired":              {claims{"exp": r.now().Add(-time.Second).Unix()}, "update-expired", fault.Invalid},
 		"expires late":         {claims{"exp": r.now().Add(11 * time.Minute).Unix()}, "update-expires-late", fault.Invalid},
 		"proof by another key": {claims{"proof": p.proof(p.add("jws", "sig", key), newECKey(t))}, "proof", fault.Invalid},
-		"proof of another seq": {claims{"proof": p.proof(claims{"fsp": "payeefsp", "name": "jws", "seq": int64(7)}, key)}, "proof", fault.Invalid},
+		"proof of another seq": {claims{"proof": p.proof(claims{"fsp": "payeefsp", "name": "jws", "seq": int64(7000)}, key)}, "proof", fault.Invalid},
 		"proof is no JWS":      {claims{"proof": "a.b"}, "proof", fault.Invalid},
 		"no proof":             {claims{"proof": nil}, "proof", fault.Missing},
 		"no key":               {claims{"key": nil}, "update-malformed", fault.Missing},
