@@ -106,7 +106,7 @@ func (c *Core) apply(ctx context.Context, p cpm.Principal, change Change) (Recei
 	if c.ending() {
 		return Receipt{}, errEnding()
 	}
-	if err := c.administrable(); err != nil {
+	if err := c.administrable(ctx); err != nil {
 		return Receipt{}, err
 	}
 	receipt, retired, err := c.commit(ctx, p, change, do)

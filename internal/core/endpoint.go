@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -29,6 +30,9 @@ type putting struct {
 	done chan struct{}
 	err  error
 }
+
+// errTakenOut is the cause when a key may no longer be used that could when the request was resolved.
+var errTakenOut = errors.New("the key was dropped for good")
 
 func newEndpoint(m cpm.Module) *endpoint {
 	e := &endpoint{module: m, given: map[cpm.KeyID]bool{}, gone: map[cpm.KeyID]bool{}, putting: map[cpm.KeyID]*putting{}}
@@ -85,7 +89,7 @@ func (e *endpoint) begin(id cpm.KeyID) (p *putting, mine bool, err error) {
 	defer e.mu.Unlock()
 	switch {
 	case e.gone[id]:
-		return nil, false, fault.New(fault.State, "the key was taken out of use while the request was on its way")
+		return nil, false, fault.New(fault.State, "the key was taken out of use while the request was on its way").Because(errTakenOut)
 	case e.given[id]:
 		return nil, false, nil
 	case e.putting[id] != nil:
@@ -114,7 +118,7 @@ func (e *endpoint) finish(ctx context.Context, id cpm.KeyID, p *putting, err err
 	}
 	e.mu.Unlock()
 	if err == nil && gone {
-		err = fault.New(fault.State, "the key was taken out of use while the request was on its way")
+		err = fault.New(fault.State, "the key was taken out of use while the request was on its way").Because(errTakenOut)
 		_ = e.holder.Drop(ctx, id)
 	}
 	p.err = err

@@ -201,10 +201,24 @@ func (c *Core) at(ctx context.Context, t *trip) (*cpm.Result, error) {
 }
 
 func (c *Core) attempt(ctx context.Context, t *trip) (*cpm.Result, error) {
-	if err := t.endpoint.hold(ctx, c.manager, t.versions); err != nil {
+	err := t.endpoint.hold(ctx, c.manager, t.versions)
+	if errors.Is(err, errTakenOut) {
+		err = c.holdOthers(ctx, t)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return c.call(ctx, t)
+}
+
+// holdOthers selects again, from the keys of now, for a request one of whose keys was taken out of use meanwhile: the FSP
+// may have others.
+func (c *Core) holdOthers(ctx context.Context, t *trip) error {
+	t.snapshot = c.snapshot.Load()
+	if err := t.selectKeys(c.config.Now()); err != nil {
+		return err
+	}
+	return t.endpoint.hold(ctx, c.manager, t.versions)
 }
 
 // answered counts a request that got its result. A signature that does not verify is one; its cause is logged, not sent.

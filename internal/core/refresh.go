@@ -44,7 +44,7 @@ func (c *Core) refresh(ctx context.Context, p cpm.Principal, action string) (Rec
 	if c.ending() {
 		return Receipt{}, errEnding()
 	}
-	if err := c.administrable(); err != nil {
+	if err := c.administrable(ctx); err != nil {
 		return Receipt{}, err
 	}
 	revision, retired, err := c.reread(ctx, p, action)

@@ -25,6 +25,7 @@ import (
 	"github.com/mojaloop/cpm/internal/seal"
 	"github.com/mojaloop/cpm/internal/secret"
 	"github.com/mojaloop/cpm/internal/server"
+	"github.com/mojaloop/cpm/internal/store"
 )
 
 // Client is the certificate name that may do everything for every FSP of the Config.
@@ -42,6 +43,10 @@ type Config struct {
 	Authority *pki.Authority
 	// Now is the CPM's clock; nil is time.Now.
 	Now func() time.Time
+	// Database is where the CPM keeps everything; the zero value is a SQLite file of its own.
+	Database store.Config
+	// Beside is a CPM whose root key, authority and database this one shares. It needs no Document; what is stored counts.
+	Beside *CPM
 }
 
 // CPM is a running one.
@@ -65,10 +70,7 @@ func Start(t testing.TB, c Config) *CPM {
 	t.Helper()
 	m := &CPM{t: t, Dir: t.TempDir(), log: &log{}}
 	m.prepare(c)
-	document, err := json.Marshal(complete(c.Document))
-	m.must(err)
-	_, err = server.Apply(t.Context(), m.Config, document, "test")
-	m.must(err)
+	m.Configure(c)
 	m.Run(c.Now)
 	m.Admin = command.Dial(m.At.Socket)
 	t.Cleanup(m.Admin.Close)
@@ -76,6 +78,18 @@ func Start(t testing.TB, c Config) *CPM {
 		m.AddKey(k, nil)
 	}
 	return m
+}
+
+// Configure stores the document of c, while the CPM does not run; beside another one it does nothing.
+func (m *CPM) Configure(c Config) {
+	m.t.Helper()
+	if c.Beside != nil {
+		return
+	}
+	document, err := json.Marshal(complete(c.Document))
+	m.must(err)
+	_, err = server.Apply(m.t.Context(), m.Config, document, "test")
+	m.must(err)
 }
 
 func (m *CPM) must(err error) {
@@ -98,13 +112,21 @@ func (m *CPM) prepare(c Config) {
 	}
 	cfg.DrainTimeout = 10 * time.Second
 	cfg.RiskAcceptance = config.RiskAcceptance{By: "the test", Date: "2026-01-01", Text: "keys of this test protect nothing"}
+	if c.Beside != nil {
+		cfg.RootKey, cfg.Database, c.Authority = c.Beside.Config.RootKey, c.Beside.Config.Database, c.Beside.Authority
+	}
+	if c.Database != (store.Config{}) {
+		cfg.Database = config.Database{Driver: c.Database.Driver, DSN: config.Secret(c.Database.DSN)}
+	}
 	cfg.Complete()
 	if c.Tune != nil {
 		c.Tune(&cfg)
 	}
 	m.must(cfg.Validate())
 	m.Config = &cfg
-	m.must(seal.CreateRootKeyFile(cfg.RootKey.File))
+	if c.Beside == nil {
+		m.must(seal.CreateRootKeyFile(cfg.RootKey.File))
+	}
 	if m.Authority = c.Authority; m.Authority == nil {
 		var err error
 		m.Authority, err = pki.NewAuthority(time.Now(), "test authority")

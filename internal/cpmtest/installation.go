@@ -1,7 +1,6 @@
 package cpmtest
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/mojaloop/cpm/internal/command"
@@ -14,10 +13,7 @@ func Install(t testing.TB, c Config) *CPM {
 	t.Helper()
 	m := &CPM{t: t, Dir: t.TempDir(), log: &log{}}
 	m.prepare(c)
-	document, err := json.Marshal(complete(c.Document))
-	m.must(err)
-	_, err = server.Apply(t.Context(), m.Config, document, "test")
-	m.must(err)
+	m.Configure(c)
 	m.Admin = command.Dial(m.Config.Listen.Socket)
 	t.Cleanup(m.Admin.Close)
 	return m
@@ -30,7 +26,9 @@ func (m *CPM) Attach(a server.Addresses) { m.At = a }
 func (m *CPM) Environ() []string {
 	c := m.Config
 	return []string{
-		"CPM_DATA_DIR=" + c.DataDir, "CPM_LISTEN_MOJALOOP_HTTP=" + c.Listen.MojaloopHTTP,
+		"CPM_DATA_DIR=" + c.DataDir, "CPM_DATABASE_DRIVER=" + c.Database.Driver, "CPM_DATABASE_DSN=" + c.Database.DSN.Reveal(),
+		"CPM_ROOT_KEY_FILE=" + c.RootKey.File,
+		"CPM_LISTEN_MOJALOOP_HTTP=" + c.Listen.MojaloopHTTP,
 		"CPM_LISTEN_MOJALOOP_GRPC=" + c.Listen.MojaloopGRPC, "CPM_LISTEN_COMMAND=" + c.Listen.Command,
 		"CPM_LISTEN_KEY_UPDATE=" + c.Listen.KeyUpdate, "CPM_LISTEN_PROBES=" + c.Listen.Probes,
 		"CPM_LISTEN_SOCKET=" + c.Listen.Socket, "CPM_TLS_CERT=" + c.TLS.Cert, "CPM_TLS_KEY=" + c.TLS.Key,

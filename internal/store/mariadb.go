@@ -25,8 +25,8 @@ func mariaEngine() engine {
 			judge: judgeMaria,
 			// The snapshot is made by the first SELECT, which comes after the revision is taken.
 			writing: sql.LevelRepeatableRead,
-			// Locks are the server's; the name makes it the database's. 0 after ten seconds: ask again.
-			lock: "SELECT GET_LOCK(CONCAT('cpm-', MD5(DATABASE())), 10)",
+			// Locks are the server's; the name makes it the database's. 0 after five seconds: ask again.
+			lock: "SELECT GET_LOCK(CONCAT('cpm-', MD5(DATABASE())), 5)",
 		},
 		connect:     connectMaria,
 		migrations:  goose.DialectMySQL,
@@ -48,6 +48,13 @@ func connectMaria(dsn string) (driver.Connector, error) {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = connectTimeout
+	}
+	// The driver's commit and rollback know no context: without these a server that hangs would hold them for ever.
+	if c.ReadTimeout == 0 {
+		c.ReadTimeout = silence
+	}
+	if c.WriteTimeout == 0 {
+		c.WriteTimeout = silence
 	}
 	if c.Params == nil {
 		c.Params = map[string]string{}

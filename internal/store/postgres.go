@@ -46,6 +46,8 @@ const (
 	// connectionLifetime bounds how long a connection stays with a server that is no longer the one its name means.
 	connectionLifetime = 30 * time.Minute
 	connectTimeout     = 5 * time.Second
+	// silence is how long a server may take for an answer.
+	silence = 15 * time.Second
 	// idleInTransaction is how long the server lets a transaction wait for its next statement, in seconds. A replica
 	// that is cut off in the midst of a change holds the revision until then.
 	idleInTransaction = "30"

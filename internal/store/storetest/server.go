@@ -1,15 +1,20 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -163,6 +168,52 @@ func (s *Server) Stop(t testing.TB) {
 	_ = s.running.Process.Signal(s.product.crash)
 	<-s.ended
 	s.running = nil
+}
+
+// Pause stops the server's processes where they are, as a machine that hangs does: connections stay, and nothing answers.
+func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Resume lets the server's processes go on after Pause.
+func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+// signal sends a signal to the server and its children.
+func (s *Server) signal(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, pid := range append(children(t, s.running.Process.Pid), s.running.Process.Pid) {
+		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// children lists the processes that another one has started.
+func children(t testing.TB, parent int) (pids []int) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		// The name in brackets may hold anything; state and parent follow it.
+		var state string
+		var of int
+		after := string(text[bytes.LastIndexByte(text, ')')+1:])
+		if _, err := fmt.Sscan(after, &state, &of); err != nil || of != parent {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids
 }
 
 // Dial connects to the server's socket.

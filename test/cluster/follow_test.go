@@ -1,0 +1,52 @@
+package cluster
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/cpmtest"
+	"github.com/mojaloop/cpm/internal/store/storetest"
+)
+
+// gone is the verdict on a signature whose key was deleted, while the FSP has another one.
+const gone = "signature-mismatch"
+
+// TestWhatOneChangesHoldsOnBoth adds and deletes keys on one CPM and looks on the other. The times are reported: from the
+// answer of the one to the effect on the other.
+func TestWhatOneChangesHoldsOnBoth(t *testing.T) {
+	onServers(t, func(t *testing.T, s *storetest.Server) {
+		a, b := pair(t, cpmtest.Config{Database: s.Database(t).Config()})
+		var added, deleted []time.Duration
+		for i := range 10 {
+			name := fmt.Sprintf("k%d", i)
+			must(t, a.try("key.add", "payerfsp/"+name, addition(name)))
+			var one signed
+			added = append(added, eventually(t, "the key signs on the other", func() (is bool) {
+				var err error
+				one, err = b.sign(name)
+				return err == nil
+			}))
+			for _, r := range []*replica{a, b} {
+				if verdict, err := r.verify(one); verdict != "valid" || err != nil {
+					t.Errorf("%q, %v", verdict, err)
+				}
+			}
+			must(t, a.deleteKey(name))
+			if verdict, err := a.verify(one); verdict != gone || err != nil {
+				t.Errorf("the deleted key verifies where it was deleted: %q, %v", verdict, err)
+			}
+			deleted = append(deleted, eventually(t, "the deleted key no longer verifies on the other", func() bool {
+				verdict, err := b.verify(one)
+				must(t, err)
+				return verdict == gone
+			}))
+		}
+		t.Logf("from the answer of one CPM to the effect on the other: a key added %s; a key deleted %s", figures(added), figures(deleted))
+		must(t, b.try("fsp.suspend", "payeefsp", nil))
+		eventually(t, "the suspension holds on the other", a.suspended)
+		if a.revision() != b.revision() {
+			t.Errorf("at revisions %d and %d", a.revision(), b.revision())
+		}
+	})
+}
