@@ -12,7 +12,8 @@ import (
 func (a *app) adapterCommand() *cobra.Command {
 	return a.group("adapter", "Run, list, stop and start adapters",
 		"An adapter on a link is named with launch external and its endpoints in the core's configuration (`cpm apply`).",
-		a.adapterSSMCommand(), a.adapterKeyUpdateCommand(), a.adapterList(), a.adapterStart(), a.adapterStop(), a.adapterRefresh())
+		a.adapterSSMCommand(), a.adapterCommandCommand(), a.adapterKeyUpdateCommand(), a.adapterList(), a.adapterStart(), a.adapterStop(),
+		a.adapterRefresh())
 }
 
 func (a *app) adapterSSMCommand() *cobra.Command {

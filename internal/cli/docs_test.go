@@ -136,7 +136,7 @@ func document(root *cobra.Command) string {
 		"- Data goes to standard output, talk to standard error: `cpm: error: …`, `cpm: cause: …`, `cpm: hint: …` with what to do next.\n" +
 		"- `-o json` prints exactly the message of the API, `-o yaml` the same as YAML, `-o name` one name a line, `-o table` a table for people.\n" +
 		"- A flag goes before its variable: `CPM_ADDR CPM_CERT CPM_KEY CPM_CA` lead to the Mojaloop port, `CPM_SOCKET` to the\n" +
-		"  administration socket, `CPM_OUTPUT` is the format.\n" +
+		"  administration socket, `CPM_COMMAND_URL` to a Command adapter (with `CPM_TOKEN_FILE`), `CPM_OUTPUT` is the format.\n" +
 		"- Without `--socket` and `CPM_SOCKET` the administration socket is `./cpm-dev/cpm.sock` if it belongs to this user, else\n" +
 		"  `/run/cpm/cpm.sock`, else that of the default configuration.\n" +
 		"- Private keys come from files, descriptors or standard input, never from the command line.\n" +

@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 //	certificates DIR     makes an authority, server and client certificates
 //	ports FILE           writes the file again with $PORT and the like replaced
 //	covers ID...         the script has asserted these steps of the specification
+//	example DOC WORD FILE  writes the first example of a document that holds the word as a script
 //	terminate            sends SIGTERM to the processes in the background
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 		Dir:      filepath.Join("testdata", "script"), Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cpm": succeeds, "fails": fails, "ready": ready, "certificates": certificates, "ports": ports,
-			"terminate": terminate, "until": until, "listening": listening,
+			"terminate": terminate, "until": until, "listening": listening, "example": example,
 			"covers": covers(t),
 		},
 	})
@@ -75,6 +76,8 @@ func setup(e *testscript.Env) error {
 	e.Setenv("PATH", bin+string(filepath.ListSeparator)+e.Getenv("PATH"))
 	e.Setenv("PORT", strconv.Itoa(base))
 	e.Setenv("GRPC_PORT", strconv.Itoa(base+1))
+	e.Setenv("COMMAND_PORT", strconv.Itoa(base+2))
+	e.Setenv("OPERATOR_PORT", strconv.Itoa(base+20))
 	e.Setenv("PROBE_PORT", strconv.Itoa(base+30))
 	e.Setenv("ADAPTER_PORT", strconv.Itoa(base+10))
 	e.Setenv("ADAPTER_PORT_2", strconv.Itoa(base+11))
@@ -87,7 +90,7 @@ func setup(e *testscript.Env) error {
 func freePorts() (int, error) {
 	for range 1000 {
 		base := 10_000 + rand.IntN(20_000)
-		if free(base) && free(base+1) && free(base+10) && free(base+11) && free(base+30) {
+		if free(base) && free(base+1) && free(base+2) && free(base+20) && free(base+10) && free(base+11) && free(base+30) {
 			return base, nil
 		}
 	}
@@ -143,7 +146,7 @@ func input(ts *testscript.TestScript, args []string) (rest []string, in string) 
 
 func environment(ts *testscript.TestScript) []string {
 	var all []string
-	for _, name := range []string{envAddr, envCert, envKey, envCA, envOutput, envSocket, "CPM_LOG_LEVEL"} {
+	for _, name := range []string{envAddr, envCert, envKey, envCA, envOutput, envSocket, envCommandURL, envTokenFile, "CPM_LOG_LEVEL"} {
 		if value := ts.Getenv(name); value != "" {
 			all = append(all, name+"="+value)
 		}
@@ -224,4 +227,21 @@ func run(t *testing.T, in io.Reader, terminal bool, env []string, args ...string
 	var o, e bytes.Buffer
 	code = Main(t.Context(), args, Streams{In: in, Out: &o, Err: &e, Env: env, IsTerminal: terminal})
 	return code, o.String(), e.String()
+}
+
+// example takes a command out of a document, so that what stands there is what is run.
+func example(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: example DOC WORD FILE")
+	}
+	text, err := os.ReadFile(args[0])
+	ts.Check(err)
+	for _, block := range strings.Split(string(text), "```sh\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		if strings.Contains(block, args[1]) {
+			ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(block), 0o600))
+			return
+		}
+	}
+	ts.Fatalf("%s has no example with %s", args[0], args[1])
 }

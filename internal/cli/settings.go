@@ -12,12 +12,14 @@ import (
 
 // The variables of the command line.
 const (
-	envAddr   = "CPM_ADDR"
-	envCert   = "CPM_CERT"
-	envKey    = "CPM_KEY"
-	envCA     = "CPM_CA"
-	envOutput = "CPM_OUTPUT"
-	envSocket = "CPM_SOCKET"
+	envAddr       = "CPM_ADDR"
+	envCommandURL = "CPM_COMMAND_URL"
+	envTokenFile  = "CPM_TOKEN_FILE" //nolint:gosec // the name of a variable with the name of a file
+	envCert       = "CPM_CERT"
+	envKey        = "CPM_KEY"
+	envCA         = "CPM_CA"
+	envOutput     = "CPM_OUTPUT"
+	envSocket     = "CPM_SOCKET"
 )
 
 // The places a socket is looked for, after the flag and the variable. The first is that of `cpm dev`.

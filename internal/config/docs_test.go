@@ -134,7 +134,8 @@ keys, adapters, routes and grants are in the database (` + "`cpm apply -f`" + `)
   are errors. Every problem is reported at once, a line each: path, what is wrong, what to write. ` + "`cpm config check -c cpm.yaml`" + `
   does this without starting anything, and ` + "`cpm config explain listen.probes`" + ` shows one key of this page.
 - The names Kubernetes makes for a Service (` + "`CPM_SERVICE_HOST`, `CPM_PORT_7800_TCP`" + ` …) and those of the command line
-  (` + "`CPM_ADDR CPM_CERT CPM_KEY CPM_CA CPM_TOKEN CPM_OUTPUT CPM_SOCKET`" + `) are not taken for configuration.
+  (` + "`CPM_ADDR CPM_CERT CPM_KEY CPM_CA CPM_TOKEN CPM_OUTPUT CPM_SOCKET`" + `,
+  ` + "`CPM_COMMAND_URL CPM_TOKEN_FILE`" + `) are not taken for configuration.
 - ` + "`<dataDir>`" + ` in a default stands for the value of dataDir; it is not a word to write.
 
 The smallest file that starts:

@@ -100,7 +100,7 @@ func reason(err error) string {
 }
 
 // client has the variables of the command line, which may be set where a server runs.
-const client = "CPM_ADDR CPM_CERT CPM_KEY CPM_CA CPM_TOKEN CPM_OUTPUT CPM_SOCKET"
+const client = "CPM_ADDR CPM_CERT CPM_KEY CPM_CA CPM_TOKEN CPM_OUTPUT CPM_SOCKET CPM_COMMAND_URL CPM_TOKEN_FILE"
 
 // unknown reports variables nobody reads: a misspelt one would silently leave a default in force.
 func unknown(vars map[string]string) []problem {

@@ -124,10 +124,10 @@ func (r *attachments) enter(a *attachment, now func() *Snapshot) (settings []byt
 	if len(r.by[a.name]) >= maxAttached {
 		return nil, 0, fault.New(fault.Busy, "as many replicas of this adapter are connected as may be: %d", maxAttached)
 	}
-	a.settings = config.Settings
+	a.settings = s.told(config)
 	r.by[a.name] = append(r.by[a.name], a)
 	delete(r.refused, a.name)
-	return config.Settings, s.Revision, nil
+	return a.settings, s.Revision, nil
 }
 
 // dialler finds the configuration of an adapter that dialled in, or why it may not be connected.
@@ -180,7 +180,7 @@ func (c *Core) dismiss(ctx context.Context, next *Snapshot) {
 // inform tells the connected adapters whose settings are others in a new snapshot.
 func (c *Core) inform(ctx context.Context, next *Snapshot) {
 	for _, a := range c.attached.all() {
-		if config, err := next.dialler(a); err == nil && !bytes.Equal(c.attached.settings(a), config.Settings) {
+		if config, err := next.dialler(a); err == nil && !bytes.Equal(c.attached.settings(a), next.told(config)) {
 			_ = c.configure(ctx, a, config, next) // logged; the next Configure brings it again
 		}
 	}
@@ -190,13 +190,14 @@ func (c *Core) inform(ctx context.Context, next *Snapshot) {
 func (c *Core) configure(ctx context.Context, a *attachment, config *route.Adapter, s *Snapshot) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Settings.StatusTimeout)
 	defer cancel()
-	err := a.service.Configure(ctx, config.Settings, s.Revision)
+	settings := s.told(config)
+	err := a.service.Configure(ctx, settings, s.Revision)
 	if err != nil {
 		c.log.LogAttrs(ctx, slog.LevelWarn, "the adapter did not take its configuration", obs.Event("adapter.configure-failed"),
 			obs.Adapter(a.name), obs.Err(err))
 		return err
 	}
-	c.attached.configured(a, config.Settings)
+	c.attached.configured(a, settings)
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the adapter has been configured", obs.Event("adapter.configured"), obs.Adapter(a.name))
 	return nil
 }

@@ -2,8 +2,10 @@ package core_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -116,7 +118,7 @@ func TestOnlyConfiguredAdaptersConnect(t *testing.T) {
 	}
 	settings, revision, detach, err := r.Attach(t.Context(), "cmd1", "command", []string{"other.example", "cmd.example"}, &dialler{})
 	r.must(err)
-	if string(settings) != `{"a":1}` || revision != r.Revision() {
+	if own(t, string(settings))[0] != `{"a":1}` || revision != r.Revision() {
 		t.Errorf("settings %s at %d", settings, revision)
 	}
 	connected := func() (core.AdapterView, int) {
@@ -171,8 +173,48 @@ func TestConnectedAdaptersFollowTheConfiguration(t *testing.T) {
 	d.Adapters[1].Settings = []byte(`{"a":2}`)
 	d.Adapters[2].Identity = "other.example"
 	r.apply(d)
-	if got := command.told(); !slices.Equal(got, []string{`{"a":2}`}) || command.shuts() != 0 {
+	if got := own(t, command.told()...); !slices.Equal(got, []string{`{"a":2}`}) || command.shuts() != 0 {
 		t.Errorf("the Command adapter was told %q and ended %d times", got, command.shuts())
 	}
 	eventually(t, func() bool { return update.shuts() == 1 && len(r.events("adapter.closed")) == 1 })
+}
+
+// own is the part of what a Command adapter was told that is its settings.
+func own(t *testing.T, told ...string) []string {
+	t.Helper()
+	var all []string
+	for _, text := range told {
+		var d struct{ Settings json.RawMessage }
+		if err := json.Unmarshal([]byte(text), &d); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(d.Settings))
+	}
+	return all
+}
+
+func TestACommandAdapterIsToldWhoMayWhatItDecidesAlone(t *testing.T) {
+	t.Parallel()
+	r := running(t, operators)
+	command, update := &dialler{}, &dialler{}
+	r.attach("cmd1", "command", command)
+	r.attach("kup1", "keyupdate", update)
+	d := document()
+	operators(&d)
+	d.Users = d.Users[:1]
+	r.apply(d)
+	told := command.told()
+	if len(told) != 1 || len(update.told()) != 0 {
+		t.Fatalf("told %q, the other %q", told, update.told())
+	}
+	for word, want := range map[string]bool{"alice": true, "bob": false, "Startup": true, "Status": true, "Shutdown": false, "192.0.2.1/32": true} {
+		if strings.Contains(told[0], word) != want {
+			t.Errorf("%s: %s", word, told[0])
+		}
+	}
+	// Once more is nothing new.
+	r.apply(d)
+	if n := len(command.told()); n != 1 {
+		t.Errorf("told %d times", n)
+	}
 }

@@ -260,7 +260,7 @@ func TestRefreshCommands(t *testing.T) {
 	r.does("RefreshConfig", "")
 	r.says("config.refreshed", "user:alice", "r-1")
 	r.does("RefreshConfig", "cmd1")
-	if got := d.told(); len(got) != 1 || got[0] != `{"a":1}` {
+	if got := own(t, d.told()...); len(got) != 1 || got[0] != `{"a":1}` {
 		t.Errorf("told %q", got)
 	}
 	r.does("RefreshConfig", "ssm1")

@@ -15,6 +15,7 @@ import (
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // fakeStarter starts nothing; the core is up after a while, or the process ends.
@@ -89,6 +90,7 @@ func TestStartupStartsACoreThatIsDownAndThenHasItCarryOutTheCommand(t *testing.T
 			t.Errorf("%+v", n)
 		}
 	})
+	spec.Covers(t, "CMA-ov-2")
 }
 
 func TestStartupOfACoreThatIsDownCanFail(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mojaloop/cpm/internal/access"
 	"github.com/mojaloop/cpm/internal/cpm"
 )
 
@@ -61,13 +62,14 @@ type Door struct {
 	// launching holds the one start of a CPM that may be under way.
 	launching sync.Mutex
 
-	mu        sync.Mutex
-	links     []*Link
-	active    bool
-	ended     bool
-	drained   bool
-	working   work
-	authority *authority
+	mu      sync.Mutex
+	links   []*Link
+	active  bool
+	ended   bool
+	drained bool
+	working work
+	// rules are those of the last configuration; nil before the first.
+	rules *access.Rules
 }
 
 // New makes a Door in the state Starting, with no core.

@@ -13,6 +13,7 @@ import (
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 func TestACommandIsForwardedAsItCameAndAnswered(t *testing.T) {
@@ -46,6 +47,7 @@ func TestACommandIsForwardedAsItCameAndAnswered(t *testing.T) {
 			t.Errorf("%s: %+v", name, n)
 		}
 	}
+	spec.Covers(t, "CMA-2-log", "CMA-3", "CMA-4", "CMA-8", "FMT-4")
 }
 
 func TestATokenStandsForACertificate(t *testing.T) {
@@ -150,6 +152,7 @@ func TestWhatIsNoCommandIsDeclinedLoggedAndCounted(t *testing.T) {
 	if strings.Contains(s.log.String(), "Reboot") {
 		t.Error("the log repeats what a caller wrote")
 	}
+	spec.Covers(t, "CMA-2", "CMA-8")
 }
 
 func TestWhatIsNoRequestForACommandIsDeclined(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 func TestTheEndOfTheAdapterAnswersWhatWasAcceptedAndDeclinesTheRest(t *testing.T) {
@@ -55,6 +56,7 @@ func TestTheEndOfTheAdapterAnswersWhatWasAcceptedAndDeclinesTheRest(t *testing.T
 	if n := s.Status().Counts; n["Status"] != (cpm.Outcomes{Failed: 1}) || n["RefreshConfig"] != (cpm.Outcomes{Success: 1}) || n[""] != (cpm.Outcomes{Invalid: 1}) {
 		t.Errorf("%+v", n)
 	}
+	spec.Covers(t, "CMA-1", "CMA-down-1", "CMA-down-3a", "CMA-down-4", "CMA-down-decline", "CMA-down-then-2", "CMA-down-then-4")
 }
 
 func TestAShutdownByTheCoreEndsWithTheLastAnswerAndLeavesTheAdapterUp(t *testing.T) {
@@ -110,6 +112,7 @@ func TestAShutdownByTheCoreEndsWithTheLastAnswerAndLeavesTheAdapterUp(t *testing
 	if !slices.Equal(got, want) {
 		t.Error(got)
 	}
+	spec.Covers(t, "CMA-5")
 }
 
 func TestOneOfTwoCoresMayShutTheAdapterDownForItself(t *testing.T) {

@@ -8,6 +8,9 @@ type Rate struct {
 	Burst     int
 }
 
+// RateOf lets somebody call n times a second, and six seconds' worth at once.
+func RateOf(n int) Rate { return Rate{PerSecond: float64(n), Burst: 6 * n} }
+
 // Limits bound what callers can make the door do.
 type Limits struct {
 	// Body is the size of a request's body, and HeaderBytes that of its header, in bytes.
@@ -34,7 +37,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Body: 16 << 10, HeaderBytes: 16 << 10, Connections: 256, AddressConnections: 32,
-		Address: Rate{PerSecond: 10, Burst: 60}, Identity: Rate{PerSecond: 5, Burst: 30},
+		Address: RateOf(10), Identity: RateOf(5),
 		Refusals: 5, RefusalWindow: 15 * time.Minute, Lockout: 15 * time.Minute, Tracked: 4096,
 		HeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		Command: 2 * time.Minute, Startup: time.Minute, Drain: 30 * time.Second,

@@ -40,14 +40,14 @@ func (l *Link) up() (Asker, bool) {
 // again. Settings that cannot be used change nothing (specification, "Command Adapter", Processing 6).
 func (l *Link) Configure(ctx context.Context, settings []byte, revision int64) error {
 	d := l.door
-	a, err := parseAuthority(settings)
+	rules, err := parseAuthority(d.config.Name, settings)
 	if err != nil {
 		d.log.LogAttrs(ctx, slog.LevelError, "the settings of the core cannot be used; the ones before stay", obs.Event("adapter.configure-failed"),
 			slog.String("core", l.address), slog.Int64("revision", revision), obs.Err(err))
 		return err
 	}
 	d.mu.Lock()
-	d.authority = a
+	d.rules = rules
 	again := l.shut && !d.ended && d.active
 	l.shut = false
 	d.mu.Unlock()

