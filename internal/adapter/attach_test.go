@@ -22,6 +22,7 @@ import (
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // office is a core's port with what was asked of it.
@@ -209,6 +210,7 @@ func TestAttachedAdaptersObeyThreeCommandsAndDeclineOthers(t *testing.T) {
 			t.Errorf("%d lines in the log", n)
 		}
 	})
+	spec.Covers(t, "CMA-7", "KUA-4")
 }
 
 // The adapter answers twice, and what it still has to ask meanwhile is answered.
@@ -244,6 +246,7 @@ func TestAnAttachedAdapterDrainsBeforeItsLinkEnds(t *testing.T) {
 		}
 		a.Close()
 	})
+	spec.Covers(t, "CMA-down-2", "CMA-down-4", "KUA-down-3")
 }
 
 func TestSilentAdaptersAreNotWaitedFor(t *testing.T) {

@@ -112,6 +112,11 @@ func (l *serverLink) answer(f *cpmv1.ControlFrame) *cpmv1.ControlAnswer {
 	if l.ended {
 		return refusal(fault.New(fault.State, "the link has ended"))
 	}
+	// While shutting down, what would begin something new is declined (specification, "Software Security Module Adapter",
+	// Shutdown 2); a dropped key leaves memory all the same, and Status is answered.
+	if begins := f.GetConfigure() != nil || f.GetKeyPut() != nil; begins && l.intake.isClosing() {
+		return refusal(fault.New(fault.Unavailable, "the adapter is shutting down"))
+	}
 	switch kind := f.GetKind().(type) {
 	case *cpmv1.ControlFrame_Configure:
 		err = l.configure(kind.Configure)

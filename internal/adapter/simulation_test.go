@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/spec"
@@ -157,7 +158,24 @@ func TestShutdownCompletesWhatIsInFlight(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { shutdownWithWork(t, takes) })
 		})
 	}
-	spec.Covers(t, "CMD-1a-iii", "CMD-1a-iv", "DOWN-4", "SSM-down-2a", "SSM-down-3", "SSM-down-decline")
+	spec.Covers(t, "CMD-1a-iii", "CMD-1a-iv", "DOWN-4", "SSM-down-2a", "SSM-down-2b", "SSM-down-3", "SSM-down-decline")
+}
+
+// declinesCommands says that an adapter which has been told to shut down takes no command but Status.
+func declinesCommands(t *testing.T, c *Client) {
+	t.Helper()
+	l, err := c.current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*cpmv1.ControlFrame{
+		{Kind: &cpmv1.ControlFrame_Configure{Configure: &cpmv1.Configure{}}}, {Kind: &cpmv1.ControlFrame_KeyPut{KeyPut: &cpmv1.KeyPut{}}},
+	} {
+		kind(t, l.control.ask(t.Context(), f, 1, anyAnswer), fault.Unavailable)
+	}
+	if _, err := l.control.status(t.Context()); err != nil {
+		t.Errorf("Status: %v", err)
+	}
 }
 
 func shutdownWithWork(t *testing.T, takes time.Duration) {
@@ -184,6 +202,10 @@ func shutdownWithWork(t *testing.T, takes time.Duration) {
 	synctest.Wait()
 	if _, err := c.Do(t.Context(), request("y")); !errors.Is(err, fault.Unavailable) {
 		t.Errorf("while shutting down: %v", err)
+	}
+	if takes == 8*time.Second {
+		time.Sleep(7 * time.Second)
+		declinesCommands(t, c)
 	}
 	err, answer := <-ended, <-answered
 	if takes > 10*time.Second {

@@ -295,7 +295,10 @@ func TestNothingIsAcceptedWhileShuttingDown(t *testing.T) {
 	}
 	_, _, _, err := r.Attach(t.Context(), "cmd1", "command", []string{"cmd.example"}, &dialler{})
 	kind(t, err, fault.Unavailable)
+	_, err = r.KeyUpdate(t.Context(), "kup1", "r-9", &cpmv1.KeyUpdateAsk{Jws: []byte("any")})
+	kind(t, err, fault.Unavailable)
 	r.says("cpm.shutting-down")
+	r.says("key.update-refused", "r-9")
 	r.tallied("Status", cpm.Outcomes{Failed: 1})
-	spec.Covers(t, "DOWN-1", "DOWN-2b")
+	spec.Covers(t, "DOWN-1", "DOWN-2b", "DOWN-2c")
 }
