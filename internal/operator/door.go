@@ -45,7 +45,7 @@ type Config struct {
 	Names []string
 	// Starter may be nil: then no CPM can be started from here.
 	Starter Starter
-	// Shut is called when every core has shut this adapter down; it may be nil.
+	// Shut is called when every core has shut this adapter down and closed its link; it may be nil.
 	Shut func()
 }
 

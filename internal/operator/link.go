@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -78,21 +79,49 @@ func (l *Link) Shutdown(ctx context.Context) error {
 	d.log.LogAttrs(ctx, obs.LevelAudit, "the adapter has answered what it had accepted and disconnects", obs.Event("adapter.inactive"),
 		slog.String("core", l.address), slog.Bool("last", last))
 	if last && d.config.Shut != nil {
-		d.config.Shut()
+		go d.leave(context.WithoutCancel(ctx))
 	}
 	return nil
 }
 
-// Activate ends the start: from now on commands are taken (specification, "Command Adapter", Start-up).
-func (d *Door) Activate(ctx context.Context, listen string) {
-	d.mu.Lock()
-	d.active = true
-	connected := 0
-	for _, l := range d.links {
-		if l.asker != nil && l.asker.Up() {
-			connected++
+// leaveTimeout bounds how long the end of the process waits for the cores to close the links.
+const leaveTimeout = 2 * time.Second
+
+// leave tells the process that it may end, when the cores have heard the last answer and closed the links.
+func (d *Door) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for d.connected() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			d.config.Shut()
+			return
 		}
 	}
+	d.config.Shut()
+}
+
+// connected counts the links that are there, whatever their cores have told.
+func (d *Door) connected() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := 0
+	for _, l := range d.links {
+		if l.asker != nil && l.asker.Up() {
+			n++
+		}
+	}
+	return n
+}
+
+// Activate ends the start: from now on commands are taken (specification, "Command Adapter", Start-up).
+func (d *Door) Activate(ctx context.Context, listen string) {
+	connected := d.connected()
+	d.mu.Lock()
+	d.active = true
 	all := len(d.links)
 	d.mu.Unlock()
 	d.log.LogAttrs(ctx, slog.LevelInfo, "the adapter is Active and accepts commands", obs.Event("adapter.active"), slog.String("listen", listen),
