@@ -12,6 +12,7 @@ import (
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/keys"
 	"github.com/mojaloop/cpm/internal/obs"
 	"github.com/mojaloop/cpm/internal/route"
 )
@@ -87,7 +88,14 @@ func (a *adapter) choose(tried []*endpoint) *endpoint {
 	return best
 }
 
-// drop takes keys out of every endpoint for good.
+// allow lets keys in again that were taken out of use, as a resumed one.
+func (a *adapter) allow(versions []*keys.Version) {
+	for _, e := range a.endpoints {
+		e.allow(versions)
+	}
+}
+
+// drop takes keys out of every endpoint until they are allowed again.
 func (a *adapter) drop(ctx context.Context, ids []cpm.KeyID) error {
 	var problems []error
 	for _, e := range a.endpoints {

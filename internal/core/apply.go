@@ -12,6 +12,7 @@ import (
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/keys"
 	"github.com/mojaloop/cpm/internal/obs"
 	"github.com/mojaloop/cpm/internal/secret"
 	"github.com/mojaloop/cpm/internal/store"
@@ -68,6 +69,14 @@ func actions() map[string]act {
 		"fsp.resume":    resumeFSP,
 		"key.add":       addKey,
 		"key.delete":    deleteKey,
+		"key.update":    updateKey,
+		"key.restore":   restoreKey,
+
+		"key.suspend":    moveKey(keys.Suspend, "suspended"),
+		"key.resume":     moveKey(keys.Resume, "resumed"),
+		"key.deactivate": moveKey(keys.Deactivate, "deactivated"),
+		"key.compromise": moveKey(keys.Compromise, "compromised"),
+		"key.destroy":    moveKey(keys.Destroy, "destroyed"),
 
 		actionKeyUpdate: signedChange,
 	}
@@ -212,11 +221,15 @@ func (c *Core) retire(ctx context.Context, before, next *Snapshot) <-chan struct
 	return done
 }
 
-// dropUnusable takes keys out of the adapters that no request may use any more. One that does not confirm in time loses its
+// dropUnusable takes keys out of the adapters that no request may use any more, and lets those in again that were resumed. One that does not confirm in time loses its
 // link, and the keys with it.
 func (c *Core) dropUnusable(ctx context.Context, next *Snapshot, fresh *store.State) {
+	usable, unusable := next.Keys.Judge(fresh.Series, fresh.Objects, c.config.Now())
+	for _, a := range next.adapters {
+		a.allow(usable)
+	}
 	var ids []cpm.KeyID
-	for _, v := range next.Keys.Unusable(fresh.Series, fresh.Objects, c.config.Now()) {
+	for _, v := range unusable {
 		ids = append(ids, v.Ref.ID)
 	}
 	if len(ids) == 0 {

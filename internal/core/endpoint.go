@@ -20,7 +20,7 @@ type endpoint struct {
 
 	mu    sync.RWMutex // guards what follows; never held while the module is asked
 	given map[cpm.KeyID]bool
-	// gone are keys taken out for good: a request still on its way with an older snapshot must not bring one back.
+	// gone are keys taken out of use: a request still on its way with an older snapshot must not bring one back.
 	gone    map[cpm.KeyID]bool
 	putting map[cpm.KeyID]*putting
 }
@@ -134,7 +134,19 @@ func (e *endpoint) forget(versions []*keys.Version) {
 	}
 }
 
-// drop takes keys out of the module for good; when it returned no new operation uses them.
+// allow ends what drop began for keys that may be used again.
+func (e *endpoint) allow(versions []*keys.Version) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.gone) == 0 {
+		return
+	}
+	for _, v := range versions {
+		delete(e.gone, v.Ref.ID)
+	}
+}
+
+// drop takes keys out of the module until they are allowed again; when it returned no new operation uses them.
 func (e *endpoint) drop(ctx context.Context, ids []cpm.KeyID) error {
 	if e.holder == nil || len(ids) == 0 {
 		return nil

@@ -62,6 +62,9 @@ type KeyView struct {
 	NotBefore  *time.Time `json:"notBefore,omitempty"`
 	NotAfter   *time.Time `json:"notAfter,omitempty"`
 	Superseded *time.Time `json:"superseded,omitempty"`
+	// Compromised and Destroyed are when it became known, and when the bytes were removed.
+	Compromised *time.Time `json:"compromised,omitempty"`
+	Destroyed   *time.Time `json:"destroyed,omitempty"`
 	// PublicKey is SubjectPublicKeyInfo DER.
 	PublicKey []byte `json:"publicKey"`
 	// Thumbprint is its SHA-256 in base64url.
@@ -94,7 +97,7 @@ func keyView(v *keys.Version, now time.Time) KeyView {
 		Algorithm: v.Row.Algorithm, Bits: v.Row.Bits, State: v.State(now), Current: v.Current, Deleted: v.Deleted,
 		Created: store.Time(v.Row.CreatedAt), CreatedBy: v.Row.CreatedBy, Updated: store.Time(v.Row.UpdatedAt),
 		UpdatedBy: v.Row.UpdatedBy, NotBefore: date(v.Row.NotBefore), NotAfter: date(v.Row.NotAfter),
-		Superseded: date(v.Row.SupersededAt), PublicKey: v.Row.Public,
+		Superseded: date(v.Row.SupersededAt), Compromised: date(v.Row.CompromisedAt), Destroyed: date(v.Row.DestroyedAt), PublicKey: v.Row.Public,
 		Thumbprint: keys.Thumbprint(v.Row.Public), Certificate: v.Certificate(),
 	}
 	if k.Superseded != nil {

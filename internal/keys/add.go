@@ -59,20 +59,27 @@ func (m *Manager) Add(tx *store.Tx, a Addition, private secret.Bytes, actor stri
 	if err := returns(versions, p.spki); err != nil {
 		return cpm.KeyRef{}, err
 	}
-	o := m.object(a, series, p, algorithm, actor, now)
+	return m.append(tx, series, versions, m.object(a, series, p, algorithm, actor, now), p.private)
+}
+
+// append seals and stores a new version in the place of those before.
+func (m *Manager) append(
+	tx *store.Tx, series *store.Series, before []store.Object, o *store.Object, private secret.Bytes,
+) (cpm.KeyRef, error) {
 	if o.Kind == KindPrivate {
-		o.Sealed, err = m.ring.Seal(tx, series.Space, associated(o.ID, o.Version, o.Kind, series.Use, algorithm), p.private)
+		var err error
+		o.Sealed, err = m.ring.Seal(tx, series.Space, associated(o.ID, o.Version, o.Kind, series.Use, o.Algorithm), private)
 		if err != nil {
 			return cpm.KeyRef{}, err
 		}
 	}
-	if err := m.supersede(tx, versions, o.ActivatedAt, actor, now); err != nil {
+	if err := m.supersede(tx, before, o); err != nil {
 		return cpm.KeyRef{}, err
 	}
 	if err := tx.Put(series); err != nil {
 		return cpm.KeyRef{}, err
 	}
-	return cpm.KeyRef{ID: cpm.KeyID(o.ID), Name: a.Name, Version: number(o.Version)}, tx.Put(o)
+	return cpm.KeyRef{ID: cpm.KeyID(o.ID), Name: series.Name, Version: number(o.Version)}, tx.Put(o)
 }
 
 // Certified checks the certificate of the addition, if it has one, by the rules. The key ends with its certificate.
@@ -218,13 +225,14 @@ func (m *Manager) object(a Addition, s *store.Series, p pair, algorithm, actor s
 }
 
 // supersede marks the versions that the new one takes the place of, from its activation on. They stay as backup.
-func (m *Manager) supersede(tx *store.Tx, versions []store.Object, from int64, actor string, now time.Time) error {
+func (m *Manager) supersede(tx *store.Tx, versions []store.Object, by *store.Object) error {
+	from := by.ActivatedAt
 	for i := range versions {
 		if versions[i].SupersededAt != 0 && versions[i].SupersededAt <= from {
 			continue
 		}
 		versions[i].SupersededAt = from
-		versions[i].UpdatedAt, versions[i].UpdatedBy = store.Micros(now), actor
+		versions[i].UpdatedAt, versions[i].UpdatedBy = by.CreatedAt, by.CreatedBy
 		if err := tx.Put(&versions[i]); err != nil {
 			return err
 		}

@@ -138,8 +138,9 @@ func (x *Index) Of(f cpm.FSP, name string) []*Version {
 	return named
 }
 
-// Unusable lists, of the versions that the given rows are about, those which no request may use any more.
-func (x *Index) Unusable(series []store.Series, objects []store.Object, now time.Time) []*Version {
+// Judge lists the versions that the given rows are about: those that requests may use, now or later, and those that none may
+// use any more.
+func (x *Index) Judge(series []store.Series, objects []store.Object, now time.Time) (usable, unusable []*Version) {
 	about := map[[16]byte]bool{}
 	for i := range series {
 		about[series[i].ID] = true
@@ -147,13 +148,14 @@ func (x *Index) Unusable(series []store.Series, objects []store.Object, now time
 	for i := range objects {
 		about[objects[i].Series] = true
 	}
-	var out []*Version
 	for id := range about {
 		for _, v := range x.Of(cpm.FSP(x.series[id].Space), x.series[id].Name) {
 			if v.Deleted || (v.State(now) != Active && v.State(now) != PreActive) {
-				out = append(out, v)
+				unusable = append(unusable, v)
+			} else {
+				usable = append(usable, v)
 			}
 		}
 	}
-	return out
+	return usable, unusable
 }
