@@ -19,20 +19,32 @@ func (a *app) statusCommand() *cobra.Command {
 	var (
 		dial func() *command.Client
 		out  *output
+		w    watching
 	)
 	c := a.command(verb{
 		use: "status", short: "Show the state of a CPM, its adapters and its counters",
-		examples: []string{"cpm status", "cpm status -o json --socket /run/cpm/cpm.sock"},
+		long: "With --watch it is shown again and again until a signal comes: on a terminal in one place, with -o json a line each\n" +
+			"time. A CPM that does not answer in between is waited for.",
+		examples: []string{"cpm status", "cpm status -o json --socket /run/cpm/cpm.sock", "cpm status --watch --interval 5s"},
 		run: func(ctx context.Context, _ []string) error {
 			client := dial()
 			defer client.Close()
-			s, err := client.Status(ctx)
-			if err != nil {
-				return err
+			show := func() error {
+				s, err := client.Status(ctx)
+				if err != nil {
+					return err
+				}
+				w.clear(a)
+				return out.print(statusAnswer(s, time.Now()))
 			}
-			return out.print(statusAnswer(s, time.Now()))
+			if !w.on {
+				return show()
+			}
+			return a.watch(ctx, w.interval, show)
 		},
 	})
+	c.Flags().BoolVar(&w.on, "watch", false, "show it again and again")
+	c.Flags().DurationVar(&w.interval, "interval", defaultInterval, "time between two looks")
 	dial, out = a.socketFlag(c), a.outputFlag(c)
 	return c
 }

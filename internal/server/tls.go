@@ -187,31 +187,43 @@ func sameFile(a, b os.FileInfo) bool {
 
 // load reads all files and takes them into force together, or none of them.
 func (i *identity) load() error {
-	pair, err := tls.LoadX509KeyPair(i.files.Cert, i.files.Key)
+	m, lives, err := readTLS(i.files)
 	if err != nil {
-		return fmt.Errorf("tls.cert and tls.key: %w", err)
+		return err
 	}
-	bundle, err := pki.ReadBundle(i.files.ClientCA)
-	if err != nil {
-		return fmt.Errorf("tls.clientCA: %w", err)
-	}
-	var lists *pki.Revocations
-	if i.files.CRL != "" {
-		if lists, err = pki.ReadRevocationsFile(i.files.CRL, bundle); err != nil {
-			return fmt.Errorf("tls.crl: %w", err)
-		}
-	}
-	lives, err := livesOf(pair, bundle, lists)
-	if err != nil {
-		return fmt.Errorf("tls.cert: %w", err)
-	}
-	i.lists, i.lives = lists, lives
+	i.lists, i.lives = m.lists, lives
 	i.current = &tls.Config{
 		MinVersion: tls.VersionTLS13, SessionTicketsDisabled: true, ClientAuth: tls.RequireAndVerifyClientCert,
-		NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}, ClientCAs: newPool(bundle), VerifyConnection: i.verify,
+		NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{m.pair}, ClientCAs: newPool(m.bundle), VerifyConnection: i.verify,
 	}
 	i.heard.loaded(lives)
 	return nil
+}
+
+// material is what the TLS files hold.
+type material struct {
+	pair   tls.Certificate
+	bundle []*x509.Certificate
+	lists  *pki.Revocations // nil without tls.crl
+}
+
+// readTLS reads all files; an error names the key of the configuration.
+func readTLS(files config.TLS) (m material, lives []pki.Life, err error) {
+	if m.pair, err = tls.LoadX509KeyPair(files.Cert, files.Key); err != nil {
+		return m, nil, fmt.Errorf("tls.cert and tls.key: %w", err)
+	}
+	if m.bundle, err = pki.ReadBundle(files.ClientCA); err != nil {
+		return m, nil, fmt.Errorf("tls.clientCA: %w", err)
+	}
+	if files.CRL != "" {
+		if m.lists, err = pki.ReadRevocationsFile(files.CRL, m.bundle); err != nil {
+			return m, nil, fmt.Errorf("tls.crl: %w", err)
+		}
+	}
+	if lives, err = livesOf(m.pair, m.bundle, m.lists); err != nil {
+		return m, nil, fmt.Errorf("tls.cert: %w", err)
+	}
+	return m, lives, nil
 }
 
 func newPool(bundle []*x509.Certificate) *x509.CertPool {
