@@ -21,7 +21,7 @@ const (
 
 // steadyAfter is how long a link must have been up for the next pause to be the first again. A side that greets and dies is
 // not hammered.
-const steadyAfter = time.Second
+const steadyAfter = 250 * time.Millisecond
 
 // keeper keeps one link up: it dials, and dials again whenever the link is lost.
 type keeper[L any] struct {

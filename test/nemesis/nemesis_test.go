@@ -17,16 +17,17 @@ import (
 // plan is how long and how much.
 type plan struct {
 	duration time.Duration
-	faults   int // at least so many
-	percent  int // of the accepted requests must be ok; a short run on a busy machine may be unlucky
-	restarts int // of the core
+	faults   int           // at least so many
+	percent  int           // of the accepted requests must be ok; a short run on a busy machine may be unlucky
+	restarts int           // of the core
+	pause    time.Duration // the longest between two faults
 }
 
 func planned() plan {
 	if os.Getenv("CPM_LONG") != "" {
-		return plan{duration: 15 * time.Minute, faults: 1000, percent: 80, restarts: 30}
+		return plan{duration: 15 * time.Minute, faults: 1000, percent: 80, restarts: 30, pause: 800 * time.Millisecond}
 	}
-	return plan{duration: 30 * time.Second, faults: 100, percent: 20, restarts: 3}
+	return plan{duration: 30 * time.Second, faults: 100, percent: 20, restarts: 3, pause: 100 * time.Millisecond}
 }
 
 // seed is that of the run's faults; CPM_SEED repeats another's.
@@ -53,7 +54,7 @@ func TestNemesis(t *testing.T) {
 	began := time.Now()
 	for n.total < p.faults || time.Since(began) < p.duration {
 		n.strike()
-		time.Sleep(time.Duration(n.random.Int64N(int64(100 * time.Millisecond))))
+		time.Sleep(time.Duration(n.random.Int64N(int64(p.pause))))
 	}
 	took := time.Since(began)
 	w.up() // whatever has happened, it recovers by itself
