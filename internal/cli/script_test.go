@@ -78,6 +78,8 @@ func setup(e *testscript.Env) error {
 	e.Setenv("GRPC_PORT", strconv.Itoa(base+1))
 	e.Setenv("COMMAND_PORT", strconv.Itoa(base+2))
 	e.Setenv("OPERATOR_PORT", strconv.Itoa(base+20))
+	e.Setenv("KEYUPDATE_PORT", strconv.Itoa(base+3))
+	e.Setenv("FSP_PORT", strconv.Itoa(base+21))
 	e.Setenv("PROBE_PORT", strconv.Itoa(base+30))
 	e.Setenv("ADAPTER_PORT", strconv.Itoa(base+10))
 	e.Setenv("ADAPTER_PORT_2", strconv.Itoa(base+11))
@@ -90,7 +92,7 @@ func setup(e *testscript.Env) error {
 func freePorts() (int, error) {
 	for range 1000 {
 		base := 10_000 + rand.IntN(20_000)
-		if free(base) && free(base+1) && free(base+2) && free(base+20) && free(base+10) && free(base+11) && free(base+30) {
+		if free(base) && free(base+1) && free(base+2) && free(base+3) && free(base+20) && free(base+21) && free(base+10) && free(base+11) && free(base+30) {
 			return base, nil
 		}
 	}
