@@ -5,6 +5,7 @@
 #   git            version stamps
 #   node >= 20     the interoperability tests run the official Node library
 #   npm            installs that library
+#   systemd        judges the units of deploy/systemd; without it that test is skipped
 #   postgresql, mariadb-server   the store's tests start servers of their own from these packages;
 #                  CPM_NO_DATABASES=1 leaves those tests out
 #
@@ -38,6 +39,7 @@ install_from_debian() {
   command -v git >/dev/null || wanted+=(git)
   command -v node >/dev/null || wanted+=(nodejs)
   command -v npm >/dev/null || wanted+=(npm)
+  command -v systemd-analyze >/dev/null || wanted+=(systemd)
   if [ "${CPM_NO_DATABASES:-}" != 1 ]; then
     have_postgresql || { wanted+=(postgresql); servers=1; }
     have_mariadb || { wanted+=(mariadb-server); servers=1; }

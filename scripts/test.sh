@@ -97,6 +97,7 @@ bash scripts/node.sh
 
 begin "tests of the tools"
 go -C tools test -count=1 ./...
+go -C tools/manifests test -count=1 ./...
 go -C tools build -o "$PWD/.tools/bin/summary" ./summary
 
 begin "tests"

@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) rootKeyCommand() *cobra.Command {
-	return a.group("root-key", "Make the key that protects all keys at rest", "", a.rootKeyCreate())
+	return a.group("root-key", "Make the key that protects all keys at rest", "", a.rootKeyCreate(), a.rootKeyInstall())
 }
 
 func (a *app) rootKeyCreate() *cobra.Command {
@@ -36,6 +36,23 @@ func (a *app) rootKeyCreate() *cobra.Command {
 	bootstrap = configFlag(c, "bootstrap configuration, YAML")
 	c.ValidArgsFunction = nil
 	return c
+}
+
+func (a *app) rootKeyInstall() *cobra.Command {
+	return a.command(verb{
+		use: "install FROM TO", short: "Copy a root key from a mounted secret to a file of this user",
+		long: "Container platforms mount secrets as files of another owner, or readable by a group, and a CPM refuses such a\n" +
+			"root key. This copies it to a new file that only this user can read. The same key being there already is fine.",
+		examples: []string{"cpm root-key install /secret/root.key /run/cpm-root/root.key"},
+		args:     cobra.ExactArgs(2),
+		run: func(_ context.Context, args []string) error {
+			if err := seal.InstallRootKeyFile(args[0], args[1]); err != nil {
+				return err
+			}
+			a.say("the root key is in %s", printable(args[1]))
+			return nil
+		},
+	})
 }
 
 func (a *app) rootKeyFile(bootstrap string, args []string) (string, error) {

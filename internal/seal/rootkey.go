@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -22,7 +23,9 @@ const fileBytes = (keyBytes+2)/3*4 + 1
 // disk before the function returns. A file that is there is never touched; that is fault.State.
 //
 // Whoever has this file and the database has the keys: keep it on another medium than the database and its backups.
-func CreateRootKeyFile(path string) error {
+func CreateRootKeyFile(path string) error { return writeNew(path, newLine()) }
+
+func writeNew(path string, line []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fault.New(fault.State, "the root-key file is there already; it is never overwritten").Because(err)
@@ -30,18 +33,21 @@ func CreateRootKeyFile(path string) error {
 	if err != nil {
 		return fault.New(fault.State, "the root-key file cannot be made").Because(err)
 	}
-	if err := errors.Join(writeKey(f), f.Close(), syncDir(filepath.Dir(path))); err != nil {
+	if err := errors.Join(writeLine(f, line), f.Close(), syncDir(filepath.Dir(path))); err != nil {
 		_ = os.Remove(path) // half a key must not be taken for one
 		return fault.New(fault.State, "the root-key file cannot be written").Because(err)
 	}
 	return nil
 }
 
-func writeKey(f *os.File) error {
+func newLine() []byte {
 	var key [keyBytes]byte
 	_, _ = rand.Read(key[:]) // never fails
 	defer clear(key[:])
-	line := append(base64.StdEncoding.AppendEncode(make([]byte, 0, fileBytes), key[:]), '\n')
+	return append(base64.StdEncoding.AppendEncode(make([]byte, 0, fileBytes), key[:]), '\n')
+}
+
+func writeLine(f *os.File, line []byte) error {
 	defer clear(line)
 	if _, err := f.Write(line); err != nil {
 		return err
@@ -58,6 +64,58 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// InstallRootKeyFile copies a root key from where a system keeps its secrets, with an owner and a mode of its own, to a new
+// file as OpenRootKeyFile wants it. What is not a root key is refused, and so is a file that is there already and holds
+// another one: fault.State.
+func InstallRootKeyFile(from, to string) error {
+	f, err := openWithoutWaiting(from)
+	if err != nil {
+		return fault.New(fault.State, "the file with the root key cannot be opened").Because(err)
+	}
+	defer func() { _ = f.Close() }()
+	line, err := readLine(f)
+	if err != nil {
+		return err
+	}
+	err = writeNew(to, bytes.Clone(line))
+	defer clear(line)
+	if errors.Is(err, fs.ErrExist) && holds(to, line) {
+		return nil
+	}
+	return err
+}
+
+// holds says whether the file is a good root-key file with that line.
+func holds(path string, line []byte) bool {
+	f, err := openWithoutWaiting(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	if checkFile(f) != nil {
+		return false
+	}
+	there, err := readLine(f)
+	defer clear(there)
+	return err == nil && subtle.ConstantTimeCompare(there, line) == 1
+}
+
+// readLine reads a root key as it is written; its text is checked.
+func readLine(f *os.File) ([]byte, error) {
+	text := make([]byte, fileBytes+2) // a carriage return more, and one to notice what is too long
+	n, err := io.ReadFull(f, text)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, fault.New(fault.State, "the root-key file cannot be read").Because(err)
+	}
+	p, err := parseKey(text[:n])
+	if err != nil {
+		clear(text)
+		return nil, err
+	}
+	p.key.Destroy()
+	return append(bytes.TrimRight(text[:n], "\r\n"), '\n'), nil
+}
+
 // OpenRootKeyFile reads a root-key file. One that is not a regular file, belongs to somebody else or can be read by
 // others is refused: fault.State.
 func OpenRootKeyFile(path string) (Provider, error) {
@@ -69,16 +127,19 @@ func OpenRootKeyFile(path string) (Provider, error) {
 	if err := checkFile(f); err != nil {
 		return nil, err
 	}
-	text := make([]byte, fileBytes+2) // a carriage return more, and one to notice what is too long
-	defer clear(text)
-	n, err := io.ReadFull(f, text)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, fault.New(fault.State, "the root-key file cannot be read").Because(err)
+	line, err := readLine(f)
+	if err != nil {
+		return nil, err
 	}
-	return parseKey(text[:n])
+	defer clear(line)
+	key, err := parseKey(line)
+	if err != nil {
+		return nil, err
+	}
+	return key, nil
 }
 
-func parseKey(text []byte) (Provider, error) {
+func parseKey(text []byte) (*rootKey, error) {
 	line := bytes.TrimRight(text, "\r\n")
 	key := make([]byte, fileBytes)
 	n := 0

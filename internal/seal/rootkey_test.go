@@ -152,3 +152,55 @@ func TestContentsOfRootKeyFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestRootKeysAreInstalledForTheirUser(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "mounted"), filepath.Join(dir, "root.key")
+	text, err := os.ReadFile(b.rootKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "secret"), text, 0o644); err != nil { //nolint:gosec // as a container platform mounts it
+		t.Fatal(err)
+	}
+	if err := os.Symlink("secret", from); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time it is there already
+		if err := InstallRootKeyFile(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(to); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if got, err := os.ReadFile(to); err != nil || string(got) != string(text) {
+		t.Error("another key was installed", err)
+	}
+	if _, err := OpenRootKeyFile(to); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRootKeysAreNotInstalledOverOthers(t *testing.T) {
+	t.Parallel()
+	b, other := newBench(t), newBench(t)
+	short := filepath.Join(t.TempDir(), "short")
+	if err := os.WriteFile(short, []byte("AAAA\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ what, from, to string }{
+		{"another key", other.rootKey, b.rootKey},
+		{"no key", short, short + ".installed"},
+		{"no file", short + ".none", short + ".installed"},
+	} {
+		if err := InstallRootKeyFile(c.from, c.to); fault.From(err).Kind != fault.State {
+			t.Errorf("%s: %v", c.what, err)
+		}
+	}
+	if _, err := os.Stat(short + ".installed"); !errors.Is(err, os.ErrNotExist) {
+		t.Error("something was installed", err)
+	}
+}
