@@ -25,6 +25,7 @@ func askOf(ctx context.Context, r *cpm.Request, epoch uint64) (*cpmv1.Ask, error
 	a := &cpmv1.Ask{
 		Epoch: epoch, RequestId: r.ID, Fsp: string(r.FSP), Operation: string(r.Operation), Caller: r.Caller.String(),
 		Unusable: r.Unusable, Policy: policyFrame(r.Policy), TimeoutMs: timeoutOf(ctx), Size: uint64(max(r.Size, 0)), Payload: payload,
+		Traceparent: string(r.Trace),
 	}
 	for _, k := range r.Keys {
 		a.Keys = append(a.Keys, keyFrame(k))
@@ -88,7 +89,7 @@ func requestOf(a *cpmv1.Ask, now time.Time) (*cpm.Request, error) {
 	r := &cpm.Request{
 		ID: a.GetRequestId(), FSP: cpm.FSP(a.GetFsp()), Operation: cpm.Operation(a.GetOperation()), Caller: principalOf(a.GetCaller()),
 		Arrival: now, Size: int(min(a.GetSize(), 1<<31)), Unusable: a.GetUnusable(), Policy: policyOf(a.GetPolicy()),
-		Payload: cpm.Payload{Encoded: a.GetPayload()},
+		Payload: cpm.Payload{Encoded: a.GetPayload()}, Trace: cpm.ParseTraceParent(a.GetTraceparent()),
 	}
 	for _, k := range a.GetKeys() {
 		ref, err := keyRef(k)

@@ -26,6 +26,7 @@ type session struct {
 	ctx    context.Context
 	id     string
 	caller cpm.Principal
+	trace  cpm.TraceParent
 	// window has one entry for each request under way; when it is full the stream is not read, and the caller's sending
 	// stops by flow control.
 	window    chan struct{}
@@ -44,6 +45,7 @@ type session struct {
 func (d *Door) stream(_ any, stream grpc.ServerStream) error {
 	s := &session{
 		door: d, stream: stream, ctx: stream.Context(), id: d.newID(),
+		trace:  traceOf(metadata.ValueFromIncomingContext(stream.Context(), "traceparent")),
 		window: make(chan struct{}, d.limits.StreamWindow), jobs: make(chan *frame), ids: map[uint64]struct{}{},
 	}
 	_ = stream.SetHeader(metadata.MD{"x-request-id": {s.id}})
@@ -154,7 +156,7 @@ func (s *session) answer(f *frame) {
 		defer s.door.gate.leave(GRPC)
 	}
 	id := streamID(f.bytes())
-	q.id = s.id + "-" + strconv.FormatUint(id, 10)
+	q.id, q.trace = s.id+"-"+strconv.FormatUint(id, 10), s.trace
 	out, e := s.perform(&q, id, f, accepted)
 	s.door.conclude(s.ctx, &q, e)
 	if e != nil {
@@ -181,6 +183,9 @@ func (s *session) perform(q *inquiry, id uint64, f *frame, accepted bool) (out *
 	var in cpmv1.StreamRequest
 	if e := s.door.decode(f, s.door.limits.Message, s.door.shapes.streamRequest, &in); e != nil {
 		return nil, e
+	}
+	if own := cpm.ParseTraceParent(in.GetTraceparent()); own != "" {
+		q.trace = own
 	}
 	return s.door.processEnvelope(s.ctx, q, in.GetRequest())
 }

@@ -42,6 +42,7 @@ func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) g
 		defer x.in.free()
 		caller, e := callerOf(ctx)
 		x.inquiry = d.begin(GRPC, d.newID(), caller)
+		x.trace = traceOf(metadata.ValueFromIncomingContext(ctx, "traceparent"))
 		_ = grpc.SetHeader(ctx, metadata.MD{"x-request-id": {x.id}})
 		var out proto.Message
 		if e == nil {

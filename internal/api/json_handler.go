@@ -41,6 +41,7 @@ func (p *jsonPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		door:    d, w: w, r: r, unread: r.ContentLength != 0,
 	}
 	defer func() { d.collection.after(x.held) }()
+	x.trace = traceOf(r.Header["Traceparent"])
 	accepted := d.gate.enter(JSON)
 	if accepted {
 		defer d.gate.leave(JSON)

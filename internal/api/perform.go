@@ -13,6 +13,7 @@ import (
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
 )
 
 // inquiry is one request on its way through a port.
@@ -20,6 +21,7 @@ type inquiry struct {
 	port    Port
 	id      string
 	caller  cpm.Principal
+	trace   cpm.TraceParent
 	arrival time.Time
 	// operation is nil until it is known.
 	operation *operation
@@ -44,7 +46,7 @@ func (d *Door) process(ctx context.Context, q *inquiry, fsp cpm.FSP, m proto.Mes
 	// From here on the Processor logs its own declines.
 	q.logged = true
 	result, err := d.call(ctx, &cpm.Request{
-		ID: q.id, FSP: fsp, Operation: q.operation.Operation, Caller: q.caller,
+		ID: q.id, FSP: fsp, Operation: q.operation.Operation, Caller: q.caller, Trace: q.trace,
 		Arrival: q.arrival, Size: size, Payload: cpm.Payload{Message: m},
 	})
 	if err != nil {
@@ -121,7 +123,15 @@ func (d *Door) logDecline(ctx context.Context, q *inquiry, e *fault.Error) {
 	d.log.LogAttrs(ctx, slog.LevelWarn, "request declined at the port",
 		slog.String("requestId", q.id), slog.String("port", string(q.port)), slog.String("kind", e.Kind.String()),
 		slog.String("caller", callerName(q.caller)), slog.String("address", q.caller.Address),
-		slog.String("error", e.Error()))
+		slog.String("error", e.Error()), obs.TraceID(q.trace.ID()))
+}
+
+// traceOf takes the values of the header traceparent; two of them are none.
+func traceOf(values []string) cpm.TraceParent {
+	if len(values) != 1 {
+		return ""
+	}
+	return cpm.ParseTraceParent(values[0])
 }
 
 // callerName is a caller as the log has it, also one that is not known.

@@ -67,5 +67,5 @@ func (c *Core) do(ctx context.Context, t *trip, one *call) {
 func (c *Core) late(ctx context.Context, t *trip) {
 	c.counters.late.Add(1)
 	c.log.LogAttrs(ctx, slog.LevelWarn, "an adapter answered after the timer; the answer is dropped", obs.Event("adapter.late"),
-		obs.RequestID(t.request.ID), obs.FSP(t.fspLabel()), obs.Operation(t.operationLabel()), obs.Adapter(t.rule.Adapter))
+		obs.RequestID(t.request.ID), obs.TraceID(t.request.Trace.ID()), obs.FSP(t.fspLabel()), obs.Operation(t.operationLabel()), obs.Adapter(t.rule.Adapter))
 }

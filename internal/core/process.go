@@ -227,7 +227,7 @@ func (c *Core) answered(ctx context.Context, t *trip, result *cpm.Result) {
 	o := Observation{Operation: t.request.Operation, Adapter: t.rule.Adapter, Module: t.module, Total: time.Since(t.request.Arrival)}
 	if v, ok := result.Payload.Message.(*cpmv1.JwsVerifyResponse); ok && !v.GetValid() {
 		o.Refused = v.GetReason()
-		c.log.LogAttrs(ctx, slog.LevelInfo, "signature refused", obs.Event("signature.refused"), obs.RequestID(t.request.ID),
+		c.log.LogAttrs(ctx, slog.LevelInfo, "signature refused", obs.Event("signature.refused"), obs.RequestID(t.request.ID), obs.TraceID(t.request.Trace.ID()),
 			obs.FSP(t.fspLabel()), obs.Adapter(t.rule.Adapter), slog.String("reason", o.Refused), obs.Err(result.Cause))
 	}
 	c.config.Observe(o)
@@ -237,7 +237,7 @@ func (c *Core) answered(ctx context.Context, t *trip, result *cpm.Result) {
 func (c *Core) declined(ctx context.Context, t *trip, err error) error {
 	c.counters.of(t).failed.Add(1)
 	e := fault.From(err)
-	c.log.LogAttrs(ctx, level(e.Kind), "request declined", obs.Event("request.declined"), obs.RequestID(t.request.ID),
+	c.log.LogAttrs(ctx, level(e.Kind), "request declined", obs.Event("request.declined"), obs.RequestID(t.request.ID), obs.TraceID(t.request.Trace.ID()),
 		obs.FSP(t.fspLabel()), obs.Operation(t.operationLabel()), obs.Adapter(t.rule.Adapter), obs.Kind(e.Kind), obs.Err(e))
 	return e
 }

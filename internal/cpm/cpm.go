@@ -118,6 +118,8 @@ type Request struct {
 	FSP       FSP
 	Operation Operation
 	Caller    Principal
+	// Trace is the caller's place in a distributed trace.
+	Trace TraceParent
 	// Arrival is when the door had the request; the route's timer runs from here.
 	Arrival time.Time
 	// Size is the payload's size in bytes, for the bound on bytes in flight.

@@ -47,8 +47,13 @@ func Event(code string) slog.Attr { return attr(keyEvent, code) }
 // RequestID is the id every answer carries.
 func RequestID(id string) slog.Attr { return attr(keyRequestID, id) }
 
-// TraceID is the trace-id of W3C Trace Context, 32 hexadecimal digits.
-func TraceID(id string) slog.Attr { return attr(keyTraceID, id) }
+// TraceID is the trace-id of W3C Trace Context, 32 hexadecimal digits; without a trace there is no attribute.
+func TraceID(id string) slog.Attr {
+	if id == "" {
+		return slog.Attr{}
+	}
+	return attr(keyTraceID, id)
+}
 
 // FSP is the name of a participant.
 func FSP[S ~string](name S) slog.Attr { return attr(keyFSP, name) }

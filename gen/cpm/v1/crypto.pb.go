@@ -304,8 +304,10 @@ func (x *BatchResponse) GetResults() []*ProcessResponse {
 type StreamRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen by the caller, who must not use it again on this stream.
-	Id            uint64          `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Request       *ProcessRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	Id      uint64          `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Request *ProcessRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// The place of this request in a distributed trace (W3C Trace Context), in place of the stream's own.
+	Traceparent   string `protobuf:"bytes,3,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -352,6 +354,13 @@ func (x *StreamRequest) GetRequest() *ProcessRequest {
 		return x.Request
 	}
 	return nil
+}
+
+func (x *StreamRequest) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
 }
 
 type StreamResponse struct {
@@ -426,10 +435,11 @@ const file_cpm_v1_crypto_proto_rawDesc = "" +
 	"\fBatchRequest\x12,\n" +
 	"\x05items\x18\x01 \x03(\v2\x16.cpm.v1.ProcessRequestR\x05items\"B\n" +
 	"\rBatchResponse\x121\n" +
-	"\aresults\x18\x01 \x03(\v2\x17.cpm.v1.ProcessResponseR\aresults\"Q\n" +
+	"\aresults\x18\x01 \x03(\v2\x17.cpm.v1.ProcessResponseR\aresults\"s\n" +
 	"\rStreamRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x120\n" +
-	"\arequest\x18\x02 \x01(\v2\x16.cpm.v1.ProcessRequestR\arequest\"U\n" +
+	"\arequest\x18\x02 \x01(\v2\x16.cpm.v1.ProcessRequestR\arequest\x12 \n" +
+	"\vtraceparent\x18\x03 \x01(\tR\vtraceparent\"U\n" +
 	"\x0eStreamResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x123\n" +
 	"\bresponse\x18\x02 \x01(\v2\x17.cpm.v1.ProcessResponseR\bresponse2\xc5\x01\n" +

@@ -971,7 +971,9 @@ type Ask struct {
 	// The size the request is judged by.
 	Size uint64 `protobuf:"varint,10,opt,name=size,proto3" json:"size,omitempty"`
 	// The operation's own request message.
-	Payload       []byte `protobuf:"bytes,11,opt,name=payload,proto3" json:"payload,omitempty"`
+	Payload []byte `protobuf:"bytes,11,opt,name=payload,proto3" json:"payload,omitempty"`
+	// The caller's place in a distributed trace (W3C Trace Context); empty without one.
+	Traceparent   string `protobuf:"bytes,12,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1081,6 +1083,13 @@ func (x *Ask) GetPayload() []byte {
 		return x.Payload
 	}
 	return nil
+}
+
+func (x *Ask) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
 }
 
 // LinkPolicy is the signature policy of an FSP.
@@ -1335,7 +1344,7 @@ const file_cpm_v1_link_proto_rawDesc = "" +
 	"\x06answer\x18\x03 \x01(\v2\x0e.cpm.v1.AnswerH\x00R\x06answer\x12(\n" +
 	"\x06cancel\x18\x04 \x01(\v2\x0e.cpm.v1.CancelH\x00R\x06cancelB\x06\n" +
 	"\x04kind\"\b\n" +
-	"\x06Cancel\"\xbc\x02\n" +
+	"\x06Cancel\"\xde\x02\n" +
 	"\x03Ask\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1d\n" +
 	"\n" +
@@ -1350,7 +1359,8 @@ const file_cpm_v1_link_proto_rawDesc = "" +
 	"timeout_ms\x18\t \x01(\rR\ttimeoutMs\x12\x12\n" +
 	"\x04size\x18\n" +
 	" \x01(\x04R\x04size\x12\x18\n" +
-	"\apayload\x18\v \x01(\fR\apayload\"\xcd\x01\n" +
+	"\apayload\x18\v \x01(\fR\apayload\x12 \n" +
+	"\vtraceparent\x18\f \x01(\tR\vtraceparent\"\xcd\x01\n" +
 	"\n" +
 	"LinkPolicy\x12\x1e\n" +
 	"\n" +
