@@ -162,7 +162,7 @@ func TestRootKeysAreInstalledForTheirUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "secret"), text, 0o644); err != nil { //nolint:gosec // as a container platform mounts it
+	if err := os.WriteFile(filepath.Join(dir, "secret"), text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("secret", from); err != nil {

@@ -24,7 +24,6 @@ func TestUnitsAreConfined(t *testing.T) {
 		t.Skip("systemd-analyze is not here; the Debian package systemd has it")
 	}
 	for _, unit := range files(t, "deploy/systemd/*.service", 4) {
-		//nolint:gosec // a program of the system over files of this tree
 		out, err := exec.CommandContext(t.Context(), analyze, "security", "--offline=true", "--no-pager", "--threshold="+exposure, unit).CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", filepath.Base(unit), err, out)
@@ -83,7 +82,6 @@ func checkLine(t *testing.T, cpm, where string, line []string) {
 		}
 		command = append(command, word)
 	}
-	//nolint:gosec // the binary built here
 	help, err := exec.CommandContext(t.Context(), cpm, append(command, "--help")...).CombinedOutput()
 	if err != nil || len(command) == 0 || !strings.Contains(string(help), "cpm "+strings.Join(command, " ")) {
 		t.Errorf("%s: %v: %v\n%s", where, command, err, help)
@@ -131,7 +129,6 @@ func TestTheImageHoldsTheStaticBinaryAndNoRoot(t *testing.T) {
 func build(t *testing.T) string {
 	t.Helper()
 	cpm := filepath.Join(t.TempDir(), "cpm")
-	//nolint:gosec // the compiler over this tree
 	c := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", cpm, root+"/cmd/cpm")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
@@ -152,7 +149,7 @@ func files(t *testing.T, pattern string, least int) []string {
 
 func read(t *testing.T, path string) string {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // a file of this tree
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
