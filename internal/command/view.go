@@ -98,6 +98,8 @@ type Receipt struct {
 	Revision int64 `json:"revision"`
 	// Detail is what came of the change, for example the version of an added key.
 	Detail json.RawMessage `json:"detail,omitempty"`
+	// Replicas are, for a change that takes a key out of use, the CPMs on the database that have confirmed it.
+	Replicas *core.Replicas `json:"replicas,omitempty"`
 }
 
 func grantViews(all []access.Grant) []Grant {
@@ -110,10 +112,10 @@ func grantViews(all []access.Grant) []Grant {
 
 func receiptView(r core.Receipt) (Receipt, error) {
 	if r.Detail == nil {
-		return Receipt{Revision: r.Revision}, nil
+		return Receipt{Revision: r.Revision, Replicas: r.Replicas}, nil
 	}
 	detail, err := json.Marshal(r.Detail)
-	return Receipt{r.Revision, detail}, err
+	return Receipt{r.Revision, detail, r.Replicas}, err
 }
 
 // inOrder sorts keys by FSP, name and version.

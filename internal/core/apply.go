@@ -41,6 +41,11 @@ type Receipt struct {
 	Revision int64
 	// Detail says what came of it, for example the key's version, as JSON.
 	Detail any
+	// Replicas are the CPMs on the database that have confirmed the change; nil for changes that need no confirmation, and
+	// when the database is not shared.
+	Replicas *Replicas
+
+	urgent bool // the answer waits for the replicas
 }
 
 // act is what an action does inside the transaction.
@@ -55,6 +60,8 @@ type work struct {
 	now    time.Time
 	before *Snapshot
 	detail any
+	// urgent changes are answered when the other CPMs have followed them.
+	urgent bool
 }
 
 // actions is the table of everything that can be changed.
@@ -119,10 +126,14 @@ func (c *Core) apply(ctx context.Context, p cpm.Principal, change Change) (Recei
 		return Receipt{}, err
 	}
 	receipt, retired, err := c.commit(ctx, p, change, do)
-	if err == nil {
-		<-retired
+	if err != nil {
+		return receipt, err
 	}
-	return receipt, err
+	<-retired
+	if receipt.urgent {
+		receipt.Replicas = c.gather(ctx, receipt.Revision)
+	}
+	return receipt, nil
 }
 
 // commit stores a change and makes it part of the snapshot. The channel is closed when the adapters it ended have ended.
@@ -157,7 +168,7 @@ func (c *Core) commit(ctx context.Context, p cpm.Principal, change Change, do ac
 		return Receipt{}, nil, fault.New(fault.OutcomeUnknown, "the change is stored as revision %d, but this CPM could not follow it yet; "+
 			"it tries again by itself", commit.Revision).Because(err)
 	}
-	return Receipt{commit.Revision, w.detail}, c.retire(ctx, before, next), nil
+	return Receipt{Revision: commit.Revision, Detail: w.detail, urgent: w.urgent}, c.retire(ctx, before, next), nil
 }
 
 // writeTimeout bounds one transaction, the generation of an RSA key included.

@@ -82,5 +82,6 @@ func (w *work) deleteKey(f cpm.FSP, name string, use cpm.KeyUse) error {
 		return err
 	}
 	w.keyDetail(f, ref, "deleted")
+	w.urgent = true
 	return nil
 }

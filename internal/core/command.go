@@ -174,8 +174,8 @@ func (c *Core) report(ctx context.Context, o *order) (*cpmv1.CommandReply, error
 }
 
 func (c *Core) replica() string {
-	if c.config.Replica != "" {
-		return c.config.Replica
+	if c.config.Replica != nil {
+		return c.config.Replica()
 	}
 	return c.snapshot.Load().Settings.CommonName
 }

@@ -39,8 +39,8 @@ type Config struct {
 	// End ends the run of this CPM; the command Shutdown without an adapter asks for it. It returns at once. nil is a CPM that
 	// cannot be ended by command.
 	End func()
-	// Replica is the name of this process among those that share a database; "" is the common name.
-	Replica string
+	// Replica gives the name of this process among those that share a database. nil shares none, and has the common name.
+	Replica func() string
 }
 
 // Observation is one finished operation.

@@ -31,6 +31,8 @@ const (
 // While it fails the present snapshot serves, up to Settings.MaxStaleness after memory and database were last known to
 // agree; then operations are declined. Administration is declined as soon as the database is known not to answer.
 func (c *Core) Follow(ctx context.Context) {
+	defer c.leave(ctx)
+	var said testimony
 	for {
 		look, cancel := context.WithTimeout(ctx, pollTimeout)
 		err := c.poll(ctx, look)
@@ -39,6 +41,9 @@ func (c *Core) Follow(ctx context.Context) {
 			return
 		}
 		c.noteAgreement(ctx, err)
+		if err == nil {
+			said = c.testify(ctx, said)
+		}
 		pause := c.snapshot.Load().Settings.FollowInterval
 		if err != nil && !unreachable(err) {
 			pause = max(pause, behindInterval)

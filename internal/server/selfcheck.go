@@ -1,9 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"os"
 	"time"
 
 	"github.com/mojaloop/cpm/internal/config"
@@ -70,8 +73,25 @@ func (s *server) checkDatabase(ctx context.Context) (string, error) {
 	s.core = core.New(core.Config{
 		Store: opened, Ring: ring, Open: s.openAdapter, Logger: s.log, Now: s.options.Now,
 		BytesInFlight: s.config.Limits.BytesInFlight, RequestTimeout: s.config.Limits.RequestTimeout, Observe: s.observe, End: s.end,
+		Replica: s.replica(),
 	})
 	return s.config.Database.Driver, nil
+}
+
+// replica names this CPM by its machine and Mojaloop port, if others may share its database.
+func (s *server) replica() func() string {
+	if s.config.Database.Driver == "sqlite" {
+		return nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return func() string {
+		a := s.ports.addresses(s.config)
+		_, port, _ := net.SplitHostPort(cmp.Or(a.HTTP, a.GRPC))
+		return net.JoinHostPort(host, port)
+	}
 }
 
 // open opens the database with the root key.

@@ -74,15 +74,17 @@ func tables(d dialect) map[string]*table {
 		t := newTable(d, l.next())
 		all[t.name] = t
 	}
-	t := newTable(d, &Change{})
-	all[t.name] = t
+	for _, row := range []Row{&Change{}, &Replica{}} {
+		t := newTable(d, row)
+		all[t.name] = t
+	}
 	return all
 }
 
 // tableOf finds the description of a row's table among those that callers may write.
 func (s *Store) tableOf(row Row) (*table, error) {
 	t, ok := s.tables[row.table()]
-	if !ok || row.table() == changesTable {
+	if !ok || row.table() == changesTable || row.table() == replicasTable {
 		return nil, fmt.Errorf("table %s is not for callers", row.table())
 	}
 	return t, nil

@@ -127,8 +127,8 @@ func (r *replica) try(action, target string, document any) error {
 	return err
 }
 
-func (r *replica) deleteKey(name string) error {
-	return r.try("key.delete", "payerfsp/"+name, core.KeyDocument{FSP: "payerfsp", Name: name})
+func deletion(name string) core.Change {
+	return core.Change{Action: "key.delete", Target: "payerfsp/" + name, Document: fmt.Appendf(nil, `{"fsp":"payerfsp","name":%q}`, name)}
 }
 
 func (r *replica) revision() int64 {

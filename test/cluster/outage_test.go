@@ -131,7 +131,11 @@ func TestACutOffReplicaDeclinesAfterMaxStaleness(t *testing.T) {
 		if _, err := b.sign(""); err != nil {
 			t.Errorf("within maxStaleness: %v", err)
 		}
-		must(t, a.deleteKey("jws"))
+		receipt, err := a.Admin.Apply(t.Context(), deletion("jws"))
+		must(t, err)
+		if r := receipt.Replicas; len(r.Confirmed) != 1 || len(r.Unconfirmed) != 1 {
+			t.Errorf("the answer names %+v while one is cut off", r)
+		}
 		eventually(t, "operations are declined", func() bool {
 			_, err := b.sign("")
 			return err != nil && strings.Contains(err.Error(), "maxStaleness")

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -87,4 +88,36 @@ func newsWithoutAChange(t *testing.T, g Target) {
 	g.exec(t, `DELETE FROM "changes"`)
 	_, err = s.News(t.Context(), before)
 	is(t, err, fault.State)
+}
+
+func replicasSay(t *testing.T, g Target) {
+	s := g.trusted(t)
+	for _, r := range []store.Replica{
+		{Name: "b", At: store.Micros(at), Revision: 7}, {Name: "a", At: store.Micros(at), Revision: 8},
+		{Name: "b", At: store.Micros(at) + 1, Revision: 9}, {Name: "old", At: store.Micros(at.Add(-time.Hour)), Revision: 1},
+		{Name: "c", At: store.Micros(at), Revision: 2},
+	} {
+		if err := s.Confirm(t.Context(), r, at.Add(-time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Leave(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Replicas(t.Context())
+	want := []store.Replica{{Name: "a", At: store.Micros(at), Revision: 8}, {Name: "b", At: store.Micros(at) + 1, Revision: 9}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for _, column := range []string{`"rev" = 10`, `"at" = 5`, `"name" = 'x'`} {
+		g.exec(t, `UPDATE "replicas" SET `+column+` WHERE "name" = 'a'`)
+		if _, err := s.Replicas(t.Context()); err == nil {
+			t.Errorf("%s is not noticed", column)
+		}
+		if err := s.Confirm(t.Context(), store.Replica{Name: "a", At: store.Micros(at), Revision: 8}, at.Add(-time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		g.exec(t, `DELETE FROM "replicas" WHERE "name" = 'x'`)
+	}
+	load(t, s)
 }

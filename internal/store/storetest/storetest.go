@@ -59,6 +59,7 @@ func Test(t *testing.T, open func(t *testing.T) Target) {
 		{"news has no rows from before the change", newsHasNoOldRows},
 		{"news of another history is refused", newsOfAnotherHistory},
 		{"news without one of the changes is refused", newsWithoutAChange},
+		{"replicas say how far they are", replicasSay},
 		{"load sees one revision", loadSeesOneRevision},
 		{"altered column is refused", alteredColumn},
 		{"removed row is refused", removedRow},
