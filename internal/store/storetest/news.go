@@ -93,8 +93,10 @@ func newsWithoutAChange(t *testing.T, g Target) {
 func replicasSay(t *testing.T, g Target) {
 	s := g.trusted(t)
 	for _, r := range []store.Replica{
-		{Name: "b", At: store.Micros(at), Revision: 7}, {Name: "a", At: store.Micros(at), Revision: 8},
-		{Name: "b", At: store.Micros(at) + 1, Revision: 9}, {Name: "old", At: store.Micros(at.Add(-time.Hour)), Revision: 1},
+		{Name: "b", At: store.Micros(at), Revision: 7},
+		{Name: "a", At: store.Micros(at), Revision: 8},
+		{Name: "b", At: store.Micros(at) + 1, Revision: 9},
+		{Name: "old", At: store.Micros(at.Add(-time.Hour)), Revision: 1},
 		{Name: "c", At: store.Micros(at), Revision: 2},
 	} {
 		if err := s.Confirm(t.Context(), r, at.Add(-time.Minute)); err != nil {
