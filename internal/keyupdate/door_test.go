@@ -24,6 +24,7 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/pki"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // fakeCore answers what a test wants.
@@ -280,6 +281,7 @@ func TestWhatIsNoKeyUpdateIsDeclinedCountedAndNeverForwarded(t *testing.T) {
 		"batch of 101":       {"POST", PathBatch, "application/json", `{"updates":["x"` + strings.Repeat(`,"x"`, 100) + `]}`, 413, "too-large"},
 		"batch too long":     {"POST", PathBatch, "application/json", `{"updates":["` + strings.Repeat("x", maxBatch) + `"]}`, 413, "too-large"},
 	}
+	spec.Covers(t, "KUA-5")
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
