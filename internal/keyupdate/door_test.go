@@ -437,6 +437,26 @@ func TestACallerWithoutCertificateDoesNotGetIn(t *testing.T) {
 	}
 }
 
+func TestAConnectionThatSaysNothingIsNotLogged(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, &fakeCore{})
+	var d net.Dialer
+	for _, say := range []string{"", "GET / HTTP/1.1\r\n\r\n"} {
+		c, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(b.base, "https://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, say)
+		_ = c.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, c)
+		_ = c.Close()
+	}
+	b.stop()
+	if n := strings.Count(b.log.String(), "keyupdate.connection"); n != 1 {
+		t.Errorf("%d lines:\n%s", n, b.log)
+	}
+}
+
 func TestAnAddressThatAsksTooMuchIsTold(t *testing.T) {
 	t.Parallel()
 	core := &fakeCore{}
