@@ -40,12 +40,21 @@ func (x *Index) Select(w Wish, now time.Time) (usable []*Version, unusable bool,
 		}
 		return []*Version{v}, false, nil
 	}
-	for _, v := range named {
-		if v.mayProcess(now, w.Overlap) && len(usable) < maxProcess {
-			usable = append(usable, v)
+	usable = processing(named, now, w.Overlap)
+	return usable, len(usable) == 0 && len(named) > 0, nil
+}
+
+// processing lists the versions that may verify: those in force, and after them the superseded ones, so that several updates of
+// one key within the overlap never push out another key that is in force.
+func processing(named []*Version, now time.Time, overlap time.Duration) (usable []*Version) {
+	for _, superseded := range []bool{false, true} {
+		for _, v := range named {
+			if len(usable) < maxProcess && v.mayProcess(now, overlap) && v.superseded(now, 0) == superseded {
+				usable = append(usable, v)
+			}
 		}
 	}
-	return usable, len(usable) == 0 && len(named) > 0, nil
+	return usable
 }
 
 // named lists the FSP's versions of the right use that the request's selector lets through.
