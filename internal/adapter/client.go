@@ -5,11 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
 )
 
 // ClientConfig is what a Client is told.
@@ -41,11 +44,13 @@ type Client struct {
 }
 
 var (
-	_ cpm.Module     = (*Client)(nil)
-	_ cpm.KeyHolder  = (*Client)(nil)
-	_ cpm.Controlled = (*Client)(nil)
-	_ cpm.Linked     = (*Client)(nil)
-	_ cpm.Prompt     = (*Client)(nil)
+	_ cpm.Module       = (*Client)(nil)
+	_ cpm.KeyHolder    = (*Client)(nil)
+	_ cpm.Controlled   = (*Client)(nil)
+	_ cpm.Configurable = (*Client)(nil)
+	_ cpm.Shared       = (*Client)(nil)
+	_ cpm.Linked       = (*Client)(nil)
+	_ cpm.Prompt       = (*Client)(nil)
 )
 
 // Dial makes a Client and starts connecting. It keeps to it until ctx ends or Close is called.
@@ -84,6 +89,10 @@ func (c *Client) once(ctx context.Context) (time.Duration, error) {
 		return 0, errors.Join(err, <-over)
 	}
 	timer.Stop()
+	if unable := l.unable(c.config.Operations); len(unable) > 0 {
+		c.logger.LogAttrs(ctx, slog.LevelError, "the adapter cannot do all it is mandated to do; those requests are declined",
+			obs.Event("adapter.unable"), obs.Adapter(c.name), slog.String("address", c.address), slog.String("operations", strings.Join(words(unable), " ")))
+	}
 	return c.holds(ctx, l, l.version, over)
 }
 
@@ -148,6 +157,28 @@ func (c *Client) Drop(ctx context.Context, ids ...cpm.KeyID) error {
 		return nil
 	}
 	return l.drop(ctx, ids)
+}
+
+// Release declines what comes, waits until what was asked is answered, and ends the link. The adapter drops our keys, and
+// stays for others.
+func (c *Client) Release(ctx context.Context) error {
+	defer c.Close()
+	c.shut.Store(true)
+	l, err := c.current()
+	if err != nil {
+		return nil //nolint:nilerr // an adapter that is not connected has nothing of ours
+	}
+	l.work.rest(ctx)
+	return ctx.Err()
+}
+
+// Configure has the adapter take its configuration anew (specification, "RefreshConfig").
+func (c *Client) Configure(ctx context.Context, operations []cpm.Operation, settings []byte) error {
+	l, err := c.current()
+	if err != nil {
+		return err
+	}
+	return l.control.configure(ctx, &cpmv1.Configure{Operations: words(operations), Settings: settings})
 }
 
 // Shutdown declines what comes, lets the adapter complete what it has and end, and then ends the link.

@@ -6,6 +6,7 @@ import (
 	"crypto/hpke"
 	"errors"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,7 @@ type clientLink struct {
 	session  exporter
 	version  uint32
 	holder   hpke.PublicKey
+	able     map[cpm.Operation]bool // what the adapter can do; nil if it did not say
 	end      context.CancelFunc
 }
 
@@ -80,16 +82,38 @@ func (l *clientLink) greeted(hello *cpmv1.Hello) (err error) {
 		return fault.New(fault.Invalid, "the adapter's greeting has no key to seal to").Because(err)
 	}
 	l.work.greeted(hello)
+	if all := hello.GetOperations(); len(all) > 0 {
+		l.able = map[cpm.Operation]bool{}
+		for _, o := range all[:min(len(all), maxOperations)] {
+			l.able[cpm.Operation(o)] = true
+		}
+	}
 	return nil
+}
+
+// maxOperations bounds the operations an adapter says it can do.
+const maxOperations = 1024
+
+// unable are the operations of some that the adapter says it cannot do, such as one of an older version than the core.
+func (l *clientLink) unable(mandated []cpm.Operation) []cpm.Operation {
+	if l.able == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(mandated), func(o cpm.Operation) bool { return l.able[o] })
 }
 
 // configure is the first question of a link.
 func (l *clientLink) configure(ctx context.Context, c ClientConfig) error {
-	configure := &cpmv1.Configure{Settings: c.Settings}
-	for _, o := range c.Operations {
-		configure.Operations = append(configure.Operations, string(o))
+	return l.control.configure(ctx, &cpmv1.Configure{Operations: words(c.Operations), Settings: c.Settings})
+}
+
+// words are operations as messages have them.
+func words(operations []cpm.Operation) []string {
+	var all []string
+	for _, o := range operations {
+		all = append(all, string(o))
 	}
-	return l.control.configure(ctx, configure)
+	return all
 }
 
 // serve reads and writes both streams until one ends, and then ends whoever waits for an answer.
@@ -117,6 +141,9 @@ func (l *clientLink) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error
 		return nil, err
 	}
 	defer l.work.done()
+	if l.able != nil && !l.able[r.Operation] {
+		return nil, fault.New(fault.Unsupported, "the adapter cannot do this operation; upgrade it, or route the operation elsewhere")
+	}
 	ask, err := askOf(ctx, r, l.work.epoch)
 	if err != nil {
 		return nil, err

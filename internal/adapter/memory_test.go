@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -19,7 +21,13 @@ import (
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the tests of Managed run this very program as the process of an adapter, as a core does.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "cpm" {
+		os.Exit(asProcess(os.Args[1:]))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // fakeSession stands for the TLS session of a link in memory.
 type fakeSession string

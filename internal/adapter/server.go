@@ -25,6 +25,8 @@ type ServerConfig struct {
 	Name string
 	// New makes the module of one link, mandated to do what the core configures. The module ends with the link.
 	New func(operations []cpm.Operation, settings []byte) (cpm.Module, error)
+	// Operations are what the modules can do, whatever a core mandates; none says nothing about it.
+	Operations []cpm.Operation
 	// Allowed are the certificate names a core may have; none allows none.
 	Allowed []string
 	// Credit is how many operations one link may have in flight; 0 is defaultCredit.

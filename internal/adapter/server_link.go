@@ -75,7 +75,7 @@ func (l *serverLink) greet(stream controlStream, key string) error {
 	c.Logger.LogAttrs(l.ctx, slog.LevelInfo, "a core is connected", obs.Event("link.up"), obs.Adapter(c.Name))
 	l.answers.deliver(&cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Hello{Hello: &cpmv1.Hello{
 		VersionMin: c.Versions.Min, VersionMax: c.Versions.Max, Name: c.Name, Epoch: l.intake.epoch, Credit: uint32(c.Credit), //nolint:gosec // at most maxCredit
-		HpkePublicKey: l.private.PublicKey().Bytes(),
+		HpkePublicKey: l.private.PublicKey().Bytes(), Operations: words(c.Operations),
 	}}})
 	return nil
 }
@@ -141,10 +141,14 @@ func refusal(err error) *cpmv1.ControlAnswer {
 	return &cpmv1.ControlAnswer{Fault: e.Kind.String(), Text: e.Public}
 }
 
+// configure makes the module of the link, or has it take a new configuration: with another module the keys would be gone.
 func (l *serverLink) configure(c *cpmv1.Configure) error {
 	var operations []cpm.Operation
 	for _, o := range c.GetOperations() {
 		operations = append(operations, cpm.Operation(o))
+	}
+	if module, ok := l.running().(cpm.Configurable); ok {
+		return module.Configure(l.ctx, operations, c.GetSettings())
 	}
 	module, err := l.server.config.New(operations, c.GetSettings())
 	if err != nil {
@@ -162,13 +166,19 @@ func (l *serverLink) configure(c *cpmv1.Configure) error {
 	return nil
 }
 
-func (l *serverLink) current() (cpm.Module, error) {
+// running is the module, or nil before the first Configure.
+func (l *serverLink) running() cpm.Module {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.module == nil {
+	return l.module
+}
+
+func (l *serverLink) current() (cpm.Module, error) {
+	module := l.running()
+	if module == nil {
 		return nil, fault.New(fault.State, "the adapter has not been configured on this link")
 	}
-	return l.module, nil
+	return module, nil
 }
 
 func (l *serverLink) holder() (cpm.KeyHolder, error) {
@@ -252,10 +262,7 @@ func (l *serverLink) finish(id uint64) {
 // shutdown lets no operation begin, completes what is in flight, answers included, and ends the module.
 func (l *serverLink) shutdown(ctx context.Context) error {
 	l.intake.complete(ctx)
-	l.mu.Lock()
-	module := l.module
-	l.mu.Unlock()
-	if controlled, ok := module.(cpm.Controlled); ok {
+	if controlled, ok := l.running().(cpm.Controlled); ok {
 		return controlled.Shutdown(ctx)
 	}
 	return nil

@@ -11,7 +11,8 @@ import (
 
 func (a *app) adapterCommand() *cobra.Command {
 	return a.group("adapter", "Run, list, stop and start adapters",
-		"An adapter on a link is named with launch external and its endpoints in the core's configuration (`cpm apply`).",
+		"How an adapter runs is its launch in the core's configuration (`cpm apply`): inproc, managed (a process that the core\n"+
+			"starts and watches), or external (processes you run).",
 		a.adapterSSMCommand(), a.adapterCommandCommand(), a.adapterKeyUpdateCommand(), a.adapterList(), a.adapterStart(), a.adapterStop(),
 		a.adapterRefresh())
 }
@@ -27,7 +28,7 @@ func (a *app) adapterSSMCommand() *cobra.Command {
 			"cpm adapter ssm --name ssm2 --listen 127.0.0.1:7810 --core cpm.example --cert ssm2.pem --key ssm2.key --ca ca.pem --log-format mojaloop",
 		},
 		run: func(ctx context.Context, _ []string) error {
-			if o.Name == "" || len(o.Cores) == 0 {
+			if !o.Managed && (o.Name == "" || len(o.Cores) == 0) {
 				return wrongUse("name the adapter with --name and the cores it serves with --core")
 			}
 			o.Version, o.Out = version(), a.io.Out
@@ -45,5 +46,7 @@ func (a *app) adapterSSMCommand() *cobra.Command {
 	f.StringVar(&o.Log.Format, "log-format", o.Log.Format, "json or mojaloop")
 	f.StringVar(&o.Log.Level, "log-level", o.Log.Level, "least urgent level that is written")
 	f.IntVar(&o.Workers.Heavy, "workers", 0, "RSA signatures at once (default one per processor)")
+	f.BoolVar(&o.Managed, "managed", false, "run for the core that starts this process; everything else comes from it")
+	_ = f.MarkHidden("managed") // the flag is there
 	return c
 }

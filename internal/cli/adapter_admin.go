@@ -11,6 +11,7 @@ import (
 	"github.com/mojaloop/cpm/internal/core"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/route"
 )
 
 func (a *app) adapterList() *cobra.Command {
@@ -51,10 +52,14 @@ func printAdapters(ctx context.Context, client *command.Client, out *output) err
 }
 
 func endpointTable(adapters []core.AdapterView) table {
-	t := table{header: []string{"ADAPTER", "ENDPOINT", "UP", "IN FLIGHT"}}
+	t := table{header: []string{"ADAPTER", "ENDPOINT", "UP", "IN FLIGHT", "RESTARTS"}}
 	for _, a := range adapters {
+		place := "in process"
+		if a.Launch == route.LaunchManaged {
+			place = "child process"
+		}
 		for _, e := range a.Endpoints {
-			t.rows = append(t.rows, []string{a.Name, or(e.Address, "in process"), yesNo(e.Up), fmt.Sprint(e.InFlight)})
+			t.rows = append(t.rows, []string{a.Name, or(e.Address, place), yesNo(e.Up), fmt.Sprint(e.InFlight), fmt.Sprint(e.Restarts)})
 		}
 	}
 	return t
@@ -68,8 +73,8 @@ func (a *app) adapterStop() *cobra.Command {
 	)
 	c := a.command(verb{
 		use: "stop ADAPTER", short: "Stop an adapter in order, and keep it stopped", args: cobra.ExactArgs(1),
-		long: "The adapter completes what it has; every process of an external one ends. Requests routed to it are declined until\n" +
-			"`cpm adapter start`, also after a restart of the CPM. Asks for the adapter's name.",
+		long: "The adapter completes what it has, of every CPM it serves, and its processes end. Requests routed to it are declined\n" +
+			"by all CPMs of the database until `cpm adapter start`, also after restarts. Asks for the adapter's name.",
 		examples: []string{"cpm adapter stop ssm2", "cpm adapter stop ssm2 --yes"},
 		run: func(ctx context.Context, args []string) error {
 			if err := a.confirm(*yes, "All requests routed to "+printable(args[0])+" will be declined.", args[0]); err != nil {

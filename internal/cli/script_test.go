@@ -43,6 +43,8 @@ func TestMain(m *testing.M) {
 //	covers ID...         the script has asserted these steps of the specification
 //	example DOC WORD FILE  writes the first example of a document that holds the word as a script
 //	terminate            sends SIGTERM to the processes in the background
+//	managed              wants a process of a managed adapter below one in the background
+//	killmanaged SIGNAL   sends the signal to it, by number
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -50,8 +52,9 @@ func TestScripts(t *testing.T) {
 		Dir:      filepath.Join("testdata", "script"), Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cpm": succeeds, "fails": fails, "ready": ready, "certificates": certificates, "ports": ports,
-			"terminate": terminate, "until": until, "listening": listening, "example": example,
-			"covers": covers(t),
+			"terminate": terminate, "until": until, "listening": listening, "example": example, "managed": managed,
+			"killmanaged": killManaged,
+			"covers":      covers(t),
 		},
 	})
 }

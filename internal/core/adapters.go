@@ -66,15 +66,27 @@ func (a *adapter) isRetired() bool {
 
 func (a *adapter) leave() { a.busy.Done() }
 
+// ending is how an adapter's endpoints end: (*endpoint).shutdown when an operator wants it, (*endpoint).release when this
+// CPM merely does without them.
+type ending func(*endpoint, context.Context) error
+
+// endingOf says how an adapter ends that the snapshot has no more, or not as it was.
+func (s *Snapshot) endingOf(name string) ending {
+	if a, known := s.Routes.Adapter(name); known && a.Stopped {
+		return (*endpoint).shutdown
+	}
+	return (*endpoint).release
+}
+
 // retire lets no further request in, completes those that are, and ends the endpoints, all until the timer expires
 // (specification, "Shut down a single adapter", iii to v).
-func (a *adapter) retire(ctx context.Context, timer time.Duration) error {
+func (a *adapter) retire(ctx context.Context, timer time.Duration, end ending) error {
 	ctx, cancel := context.WithTimeout(ctx, timer)
 	defer cancel()
 	a.gate.Lock()
 	a.retired = true
 	a.gate.Unlock()
-	return errors.Join(wait(ctx, &a.busy), a.shutdown(ctx))
+	return errors.Join(wait(ctx, &a.busy), a.end(ctx, end))
 }
 
 // choose takes the least busy endpoint that is up, other than the ones tried already.
@@ -104,13 +116,15 @@ func (a *adapter) drop(ctx context.Context, ids []cpm.KeyID) error {
 	return errors.Join(problems...)
 }
 
-// shutdown ends every endpoint in an orderly way.
-func (a *adapter) shutdown(ctx context.Context) error {
+// end ends every endpoint in an orderly way, all at once.
+func (a *adapter) end(ctx context.Context, end ending) error {
 	a.become(cpm.ShuttingDown)
-	var problems []error
-	for _, e := range a.endpoints {
-		problems = append(problems, e.shutdown(ctx))
+	problems := make([]error, len(a.endpoints))
+	var group sync.WaitGroup
+	for i, e := range a.endpoints {
+		group.Go(func() { problems[i] = end(e, ctx) })
 	}
+	group.Wait()
 	a.become(cpm.Inactive)
 	return errors.Join(problems...)
 }
@@ -133,11 +147,11 @@ func (a *adapter) configure(ctx context.Context, timer time.Duration) error {
 	return joined(problems)
 }
 
-// startAdapters gives next its running adapters: those of before whose configuration is the same, and new ones. When one
-// cannot be started, those already started here are ended and before stays as it is.
+// startAdapters gives next its running adapters: those of before whose configuration is the same, and new ones, which are
+// started all at once. When one cannot be started, the others started here are given back and before stays as it is.
 func (c *Core) startAdapters(ctx context.Context, next, before *Snapshot) error {
 	running := map[string]*adapter{}
-	var started []*adapter
+	var fresh []*adapter
 	for _, config := range next.Routes.Adapters() {
 		if !config.Security() || !config.Enabled || config.Stopped {
 			continue
@@ -146,18 +160,31 @@ func (c *Core) startAdapters(ctx context.Context, next, before *Snapshot) error 
 			running[config.Name] = old
 			continue
 		}
-		a, err := c.start(ctx, config)
-		if err != nil {
-			for _, s := range started {
-				c.logClosed(ctx, s.config.Name, s.shutdown(ctx))
-			}
-			return err
-		}
-		started = append(started, a)
+		a := &adapter{config: config}
+		fresh = append(fresh, a)
 		running[config.Name] = a
+	}
+	if err := c.startAll(ctx, fresh); err != nil {
+		return err
 	}
 	next.adapters = running
 	return nil
+}
+
+func (c *Core) startAll(ctx context.Context, fresh []*adapter) error {
+	problems := make([]error, len(fresh))
+	var group sync.WaitGroup
+	for i, a := range fresh {
+		group.Go(func() { problems[i] = c.start(ctx, a) })
+	}
+	group.Wait()
+	err := joined(problems)
+	if err != nil {
+		for _, a := range fresh {
+			c.logClosed(ctx, a.config.Name, a.end(ctx, (*endpoint).release))
+		}
+	}
+	return err
 }
 
 // running finds the running adapter of the same configuration.
@@ -177,17 +204,27 @@ func same(a, b *route.Adapter) bool {
 		slices.Equal(a.Operations, b.Operations) && slices.Equal(a.Endpoints, b.Endpoints) && bytes.Equal(a.Settings, b.Settings)
 }
 
-func (c *Core) start(ctx context.Context, config *route.Adapter) (*adapter, error) {
-	a := &adapter{config: config}
-	for _, address := range config.Places() {
-		module, err := c.config.Open(ctx, config, address)
-		if err != nil {
-			c.logClosed(ctx, config.Name, a.shutdown(ctx))
-			return nil, fault.New(fault.Unavailable, "the adapter %s could not be started", config.Name).Because(err)
-		}
-		a.endpoints = append(a.endpoints, newEndpoint(module))
+// start opens every endpoint of an adapter, all at once: one that cannot be reached holds up no other.
+func (c *Core) start(ctx context.Context, a *adapter) error {
+	places := a.config.Places()
+	opened, problems := make([]*endpoint, len(places)), make([]error, len(places))
+	var group sync.WaitGroup
+	for i, address := range places {
+		group.Go(func() {
+			module, err := c.config.Open(ctx, a.config, address)
+			if err != nil {
+				problems[i] = err
+				return
+			}
+			opened[i] = newEndpoint(module)
+		})
+	}
+	group.Wait()
+	a.endpoints = slices.DeleteFunc(opened, func(e *endpoint) bool { return e == nil })
+	if err := errors.Join(problems...); err != nil {
+		return fault.New(fault.Unavailable, "the adapter %s could not be started", a.config.Name).Because(err)
 	}
 	a.become(cpm.Active)
-	c.log.LogAttrs(ctx, slog.LevelInfo, "the adapter is Active", obs.Event("adapter.active"), obs.Adapter(config.Name))
-	return a, nil
+	c.log.LogAttrs(ctx, slog.LevelInfo, "the adapter is Active", obs.Event("adapter.active"), obs.Adapter(a.config.Name))
+	return nil
 }

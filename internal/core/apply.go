@@ -223,7 +223,7 @@ func (c *Core) retire(ctx context.Context, before, next *Snapshot) <-chan struct
 		var group sync.WaitGroup
 		for name, a := range before.adapters {
 			if next.adapters[name] != a {
-				group.Go(func() { c.logClosed(ctx, name, a.retire(ctx, next.Settings.ShutdownTimeout)) })
+				group.Go(func() { c.logClosed(ctx, name, a.retire(ctx, next.Settings.ShutdownTimeout, next.endingOf(name))) })
 			}
 		}
 		c.inform(ctx, next)

@@ -38,7 +38,7 @@ type AdapterEntry struct {
 	Name     string `json:"name"`
 	Type     string `json:"type,omitempty"`   // security (default), command, keyupdate
 	Kind     string `json:"kind"`             // ssm; command and keyupdate may leave it out
-	Launch   string `json:"launch,omitempty"` // inproc (default), external; command and keyupdate are external
+	Launch   string `json:"launch,omitempty"` // inproc (default), managed, external; command and keyupdate are external
 	Disabled bool   `json:"disabled,omitempty"`
 	// Identity is the name the certificate of an adapter on a link must have, Endpoints its addresses as host:port.
 	Identity   string          `json:"identity,omitempty"`

@@ -46,6 +46,7 @@ func (c *Core) shutdownSystem(ctx context.Context, o *order) (*cpmv1.CommandRepl
 	if c.config.End == nil {
 		return nil, fault.New(fault.Unsupported, "this CPM cannot be ended by a command")
 	}
+	c.commanded.Store(true)
 	c.BeginShutdown(ctx)
 	c.config.End()
 	r := c.reply(o, nil)

@@ -70,6 +70,8 @@ type Core struct {
 	bytes    budget
 	started  time.Time
 
+	commanded atomic.Bool // an operator has commanded the Shutdown of the whole
+
 	changing sync.Mutex // one Apply at a time in this process
 	// retiring are the adapters that complete what they have, beside what follows.
 	retiring  sync.WaitGroup
@@ -181,8 +183,9 @@ func (c *Core) BeginShutdown(ctx context.Context) {
 	}
 }
 
-// Shutdown declines new requests and changes, completes the accepted ones, tells every adapter to end, and ends Inactive
-// (specification, "Shutdown"; adapters are told only after everything accepted has been forwarded and answered).
+// Shutdown declines new requests and changes, completes the accepted ones, and ends Inactive. If an operator has
+// commanded it every adapter is told to end (specification, "Shutdown"), after everything accepted has been forwarded and
+// answered.
 func (c *Core) Shutdown(ctx context.Context) error {
 	c.mu.Lock()
 	c.state, c.closed = cpm.ShuttingDown, true

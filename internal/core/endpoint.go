@@ -160,6 +160,14 @@ func (e *endpoint) drop(ctx context.Context, ids []cpm.KeyID) error {
 	return e.holder.Drop(ctx, ids...)
 }
 
+// release gives a module back that others may use, too. One that is ours alone ends.
+func (e *endpoint) release(ctx context.Context) error {
+	if shared, ok := e.module.(cpm.Shared); ok {
+		return shared.Release(ctx)
+	}
+	return e.shutdown(ctx)
+}
+
 // shutdown ends the module in an orderly way.
 func (e *endpoint) shutdown(ctx context.Context) error {
 	if controlled, ok := e.module.(cpm.Controlled); ok {

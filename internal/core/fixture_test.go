@@ -37,7 +37,7 @@ type rig struct {
 	t     testing.TB
 	store *store.Store
 	path  string
-	// open replaces the software module for the adapters it names.
+	// open replaces the software module for the adapters it names, or for the endpoints: adapter@address.
 	open map[string]func() (cpm.Module, error)
 
 	log events
@@ -98,9 +98,11 @@ func (r *rig) stop() {
 	_ = r.store.Close()
 }
 
-func (r *rig) opener(_ context.Context, a *route.Adapter, _ string) (cpm.Module, error) {
-	if open, ok := r.open[a.Name]; ok {
-		return open()
+func (r *rig) opener(_ context.Context, a *route.Adapter, address string) (cpm.Module, error) {
+	for _, name := range []string{a.Name + "@" + address, a.Name} {
+		if open, ok := r.open[name]; ok {
+			return open()
+		}
 	}
 	return ssm.New(ssm.Config{Mandated: a.Operations, HeavyWorkers: 1, Now: r.now}), nil
 }

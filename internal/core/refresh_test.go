@@ -100,14 +100,10 @@ func TestAdaptersShowTheirEndpoints(t *testing.T) {
 	t.Parallel()
 	one, two := &switched{}, &switched{}
 	one.up.Store(true)
-	opened := []cpm.Module{one, two}
 	r := newRig(t)
 	r.must(r.Load(t.Context()))
-	r.open["far"] = func() (cpm.Module, error) {
-		m := opened[0]
-		opened = opened[1:]
-		return m, nil
-	}
+	r.open["far@a.example:1"] = func() (cpm.Module, error) { return one, nil }
+	r.open["far@b.example:2"] = func() (cpm.Module, error) { return two, nil }
 	d := document()
 	d.Adapters = append(d.Adapters, core.AdapterEntry{
 		Name: "far", Type: "security", Kind: "ssm", Launch: "external", Identity: "far.example", Endpoints: []string{"a.example:1", "b.example:2"},

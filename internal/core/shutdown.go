@@ -9,11 +9,14 @@ import (
 )
 
 // endAdapters ends the adapters of a CPM that has answered every request: first those that change keys, then those that
-// work, and last those through which the operator is told (specification, "Shutdown", 3 to 6). Each has its own timer.
+// work, and last those through which the operator is told (specification, "Shutdown", 3 to 6). Each has its own timer. When
+// no operator has commanded it, this process alone ends: what other CPMs may use is given back and stays.
 func (c *Core) endAdapters(ctx context.Context) error {
 	err := c.endWorking(ctx)
 	// Changes that waited for their turn are declined now, so that the adapters they came through can be drained.
-	c.endAttached(ctx, c.snapshot.Load(), route.TypeCommand)
+	if c.commanded.Load() {
+		c.endAttached(ctx, c.snapshot.Load(), route.TypeCommand)
+	}
 	return errors.Join(err, wait(ctx, &c.attached.ending))
 }
 
@@ -23,10 +26,14 @@ func (c *Core) endWorking(ctx context.Context) error {
 	defer c.changing.Unlock()
 	err := wait(ctx, &c.retiring)
 	s := c.snapshot.Load()
-	c.endAttached(ctx, s, route.TypeKeyUpdate)
+	end := (*endpoint).release
+	if c.commanded.Load() {
+		end = (*endpoint).shutdown
+		c.endAttached(ctx, s, route.TypeKeyUpdate)
+	}
 	var group sync.WaitGroup
 	for name, a := range s.adapters {
-		group.Go(func() { c.logClosed(ctx, name, a.retire(ctx, s.Settings.ShutdownTimeout)) })
+		group.Go(func() { c.logClosed(ctx, name, a.retire(ctx, s.Settings.ShutdownTimeout, end)) })
 	}
 	group.Wait()
 	return err

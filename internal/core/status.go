@@ -61,6 +61,8 @@ type EndpointView struct {
 	Up bool `json:"up"`
 	// InFlight is how many requests it has from this CPM.
 	InFlight int64 `json:"inFlight"`
+	// Restarts is how many times the process of a managed adapter had to be started again.
+	Restarts uint64 `json:"restarts,omitempty"`
 }
 
 // Status tells the state of the CPM and its adapters as the CPM sees them, and the counters since start. It asks nobody.
@@ -125,6 +127,9 @@ func endpointViews(a *route.Adapter, running *adapter) []EndpointView {
 		if running != nil {
 			e := running.endpoints[i]
 			v.Up, v.InFlight = e.up(), e.busy.Load()
+			if m, ok := e.module.(cpm.Supervised); ok {
+				v.Restarts = m.Restarts()
+			}
 		}
 		views = append(views, v)
 	}

@@ -225,6 +225,18 @@ type Configurable interface {
 	Configure(ctx context.Context, operations []Operation, settings []byte) error
 }
 
+// Supervised is a Module in a process that this CPM has started and watches.
+type Supervised interface {
+	// Restarts is how many times the process had to be started again.
+	Restarts() uint64
+}
+
+// Shared is a Module that other CPMs may use, too. Release completes what this one has asked of it and gives it back; unlike
+// Shutdown it does not end it.
+type Shared interface {
+	Release(ctx context.Context) error
+}
+
 // Controlled is a Module that can be told to end: it completes what it has and declines what comes.
 type Controlled interface {
 	Shutdown(ctx context.Context) error

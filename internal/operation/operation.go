@@ -58,6 +58,17 @@ func New(k Keys, now func() time.Time) *Engine {
 	return e
 }
 
+// Operations lists what an Engine can do, in the order of the registry.
+func Operations() []cpm.Operation {
+	var all []cpm.Operation
+	for _, known := range cpm.Operations() {
+		if _, ok := table()[known.Operation]; ok {
+			all = append(all, known.Operation)
+		}
+	}
+	return all
+}
+
 // table has a line per operation.
 func table() map[cpm.Operation]func(context.Context, *Engine, *cpm.Request) (*cpm.Result, error) {
 	return map[cpm.Operation]func(context.Context, *Engine, *cpm.Request) (*cpm.Result, error){

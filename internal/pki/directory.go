@@ -87,7 +87,7 @@ func newRoot(name string, now time.Time, valid time.Duration) (*certificate, err
 
 // store writes a new authority: the key first, so that there is no certificate of a key that was lost.
 func (d *Directory) store(c *certificate, now time.Time) error {
-	key, err := c.keyPEM()
+	key, err := c.KeyPEM()
 	if err != nil {
 		return err
 	}

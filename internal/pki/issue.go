@@ -117,7 +117,7 @@ func (d *Directory) make(template *x509.Certificate, r Record) error {
 	if err != nil {
 		return fault.New(fault.Internal, "the certificate cannot be made").Because(err)
 	}
-	key, err := leaf.keyPEM()
+	key, err := leaf.KeyPEM()
 	if err != nil {
 		return fault.New(fault.Internal, "the certificate cannot be made").Because(err)
 	}

@@ -116,7 +116,7 @@ func (a *Authority) Write(dir, name string) error {
 
 // Write stores name.pem and name.key (PKCS #8).
 func (l *Leaf) Write(dir, name string) error {
-	key, err := l.keyPEM()
+	key, err := l.KeyPEM()
 	if err != nil {
 		return err
 	}
@@ -125,8 +125,8 @@ func (l *Leaf) Write(dir, name string) error {
 		os.WriteFile(filepath.Join(dir, name+".key"), key.Open(secret.Token{}), 0o600))
 }
 
-// keyPEM is the private key as text (PKCS #8).
-func (c certificate) keyPEM() (secret.Bytes, error) {
+// KeyPEM is the private key as text (PKCS #8).
+func (c certificate) KeyPEM() (secret.Bytes, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(c.key)
 	if err != nil {
 		return secret.Bytes{}, err

@@ -48,9 +48,9 @@ type Adapter struct {
 	Settings []byte
 }
 
-// Places are the endpoints to open: those configured, or "" for an adapter in this process.
+// Places are the endpoints to open: those configured, or "" for an adapter that is in this process or started by it.
 func (a *Adapter) Places() []string {
-	if a.Launch == LaunchInProcess {
+	if a.Launch != LaunchExternal {
 		return []string{""}
 	}
 	return a.Endpoints
@@ -88,18 +88,18 @@ func (a *Adapter) checkDialler() error {
 	return nil
 }
 
-// checkLaunch checks what the way of running needs: an adapter on a link has endpoints and an identity, one in this process
-// has neither.
+// checkLaunch checks what the way of running needs: an external adapter has endpoints and an identity, one in this process
+// or started by it has neither.
 func (a *Adapter) checkLaunch() error {
 	switch a.Launch {
-	case LaunchInProcess:
+	case LaunchInProcess, LaunchManaged:
 		if len(a.Endpoints) > 0 || a.Identity != "" {
-			return errors.New("an adapter in this process has no endpoints and no identity")
+			return fmt.Errorf("an adapter with launch %q has no endpoints and no identity", a.Launch)
 		}
 		return nil
 	case LaunchExternal:
 	default:
-		return fmt.Errorf("launch %q: only %q and %q can be configured", a.Launch, LaunchInProcess, LaunchExternal)
+		return fmt.Errorf("launch %q: only %q, %q and %q can be configured", a.Launch, LaunchInProcess, LaunchManaged, LaunchExternal)
 	}
 	if len(a.Endpoints) == 0 || !cpm.ValidName(a.Identity) {
 		return errors.New("an external adapter needs endpoints, and the name of its certificate as identity")

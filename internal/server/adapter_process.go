@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +14,7 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
+	"github.com/mojaloop/cpm/internal/operation"
 	"github.com/mojaloop/cpm/internal/ssm"
 )
 
@@ -28,55 +31,92 @@ type AdapterOptions struct {
 	Log     config.Log
 	Workers config.Workers
 	Version string
+	// Managed says that a core has started this process: what is above comes from it, over an inherited descriptor.
+	Managed bool
 	// Out takes the log; Ready is told the address once the adapter is Active, and may be nil.
 	Out   io.Writer
 	Ready func(address string)
 }
 
+// process is an adapter process being put together.
+type process struct {
+	AdapterOptions
+
+	log *slog.Logger
+	tls *tls.Config
+	// identity is what the TLS files hold, inherited what a managed process was given instead; the other is nil.
+	identity  *identity
+	inherited *adapter.Inherited
+}
+
 // SSM runs a software security module as a process of its own until ctx ends or a core shuts it down (specification,
 // "Software Security Module Adapter").
 func SSM(ctx context.Context, o AdapterOptions) error {
-	log := newLog(&config.Config{Log: o.Log}, o.Out).With(slog.String("component", "ssm"), slog.String("adapter", o.Name))
-	err := runSSM(ctx, o, log)
+	p := &process{AdapterOptions: o}
+	if o.Managed {
+		if err := p.inherit(); err != nil {
+			return err
+		}
+	}
+	p.log = newLog(&config.Config{Log: p.Log}, p.Out).With(slog.String("component", "ssm"))
+	err := p.prepare(ctx)
+	if err == nil {
+		err = p.run(ctx)
+	}
 	if err != nil {
-		log.LogAttrs(ctx, slog.LevelError, "the adapter cannot run", obs.Event("adapter.failed"), obs.Err(err))
+		p.log.LogAttrs(ctx, slog.LevelError, "the adapter cannot run", obs.Event("adapter.failed"), obs.Adapter(p.Name), obs.Err(err))
 		return err
 	}
-	log.LogAttrs(ctx, slog.LevelInfo, "the adapter has shut down and is Inactive", obs.Event("adapter.stopped"))
+	p.log.LogAttrs(ctx, slog.LevelInfo, "the adapter has shut down and is Inactive", obs.Event("adapter.stopped"), obs.Adapter(p.Name))
 	return nil
 }
 
-func runSSM(ctx context.Context, o AdapterOptions, log *slog.Logger) error {
+// prepare does what comes before the port is opened.
+func (p *process) prepare(ctx context.Context) error {
 	if err := harden(); err != nil {
-		log.LogAttrs(ctx, slog.LevelWarn, "memory could not be kept out of core dumps", obs.Event("cpm.harden"), obs.Err(err))
+		p.log.LogAttrs(ctx, slog.LevelWarn, "memory could not be kept out of core dumps", obs.Event("cpm.harden"), obs.Adapter(p.Name), obs.Err(err))
 	}
 	tune()
 	if err := ssm.SelfTest(); err != nil {
 		return fault.New(fault.Device, "the cryptography of this binary does not work").Because(err)
 	}
-	identity, err := newIdentity(ctx, o.TLS, time.Now, log, nil)
-	if err != nil {
+	if p.inherited != nil {
+		return nil
+	}
+	var err error
+	if p.identity, err = newIdentity(ctx, p.TLS, time.Now, p.log.With(obs.Adapter(p.Name)), nil); err != nil {
 		return err
 	}
+	p.tls = p.identity.serverConfig()
+	return nil
+}
+
+// run serves the links of the cores until ctx ends or a core ends it.
+func (p *process) run(ctx context.Context) error {
 	var l net.ListenConfig
 	l.SetMultipathTCP(false)
-	bound, err := l.Listen(ctx, "tcp", o.Listen)
+	bound, err := l.Listen(ctx, "tcp", p.Listen)
 	if err != nil {
 		return fault.New(fault.State, "the port cannot be bound; see what uses it").Because(err)
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	go identity.watch(ctx, log)
+	if p.identity != nil {
+		go p.identity.watch(ctx, p.log.With(obs.Adapter(p.Name)))
+	}
 	s := adapter.NewServer(adapter.ServerConfig{
-		Name: o.Name, Allowed: o.Cores, Logger: log, Now: time.Now, Ended: end,
+		Name: p.Name, Allowed: p.Cores, Logger: p.log, Now: time.Now, Ended: end, Operations: operation.Operations(),
 		New: func(operations []cpm.Operation, _ []byte) (cpm.Module, error) {
-			return ssm.New(ssm.Config{Mandated: operations, HeavyWorkers: o.Workers.Heavy, LightWorkers: o.Workers.Light, Now: time.Now}), nil
+			return ssm.New(ssm.Config{Mandated: operations, HeavyWorkers: p.Workers.Heavy, LightWorkers: p.Workers.Light, Now: time.Now}), nil
 		},
 	})
-	log.LogAttrs(ctx, slog.LevelInfo, "the adapter is Active and waits for cores", obs.Event("adapter.active"),
-		slog.String("listen", bound.Addr().String()), slog.String("version", o.Version))
-	if o.Ready != nil {
-		o.Ready(bound.Addr().String())
+	p.log.LogAttrs(ctx, slog.LevelInfo, "the adapter is Active and waits for cores", obs.Event("adapter.active"), obs.Adapter(p.Name),
+		slog.String("listen", bound.Addr().String()), slog.String("version", p.Version))
+	if p.Ready != nil {
+		p.Ready(bound.Addr().String())
 	}
-	return s.Serve(ctx, bound, identity.serverConfig())
+	if err := p.report(bound.Addr().String(), end); err != nil {
+		return errors.Join(err, bound.Close())
+	}
+	return s.Serve(ctx, bound, p.tls)
 }

@@ -26,6 +26,9 @@ func (s *server) openAdapter(ctx context.Context, a *route.Adapter, endpoint str
 			Mandated: a.Operations, HeavyWorkers: s.config.Workers.Heavy, LightWorkers: s.config.Workers.Light, Now: s.options.Now,
 		}), nil
 	}
+	if a.Launch == route.LaunchManaged {
+		return s.openManaged(ctx, a)
+	}
 	if s.identity == nil {
 		return nil, fault.New(fault.State, "an adapter on a link needs the TLS files of this CPM; set tls in the configuration")
 	}
@@ -33,7 +36,7 @@ func (s *server) openAdapter(ctx context.Context, a *route.Adapter, endpoint str
 		Name: a.Name, Address: endpoint, TLS: s.identity.clientConfig(a.Identity), Operations: a.Operations, Settings: a.Settings,
 		Logger: s.log,
 	})
-	s.await(ctx, client, a, endpoint)
+	s.await(ctx, client, a.Name, endpoint)
 	return client, nil
 }
 
@@ -41,12 +44,12 @@ func (s *server) openAdapter(ctx context.Context, a *route.Adapter, endpoint str
 // requests are declined until then.
 const reachTimeout = 2 * time.Second
 
-func (s *server) await(ctx context.Context, client *adapter.Client, a *route.Adapter, endpoint string) {
+func (s *server) await(ctx context.Context, m interface{ Connected(context.Context) error }, name, endpoint string) {
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	if err := client.Connected(ctx); err != nil {
+	if err := m.Connected(ctx); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "the adapter is not reachable yet", obs.Event("adapter.unreachable"),
-			obs.Adapter(a.Name), slog.String("address", endpoint))
+			obs.Adapter(name), slog.String("address", endpoint), obs.Err(err))
 	}
 }
 

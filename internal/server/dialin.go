@@ -72,11 +72,7 @@ func (s *server) newPort(kind string) *adapter.Port {
 	return adapter.NewPort(adapter.PortConfig{
 		Type: kind, Logger: s.log,
 		Attach: func(ctx context.Context, name string, identities []string, service cpm.Service) (*adapter.Attachment, error) {
-			attacher, ok := any(s.core).(attacher)
-			if !ok {
-				return nil, fault.New(fault.Unsupported, "no adapter of type %s can be configured", kind)
-			}
-			settings, revision, detach, err := attacher.Attach(ctx, name, kind, identities, service)
+			settings, revision, detach, err := s.core.Attach(ctx, name, kind, identities, service)
 			if err != nil {
 				return nil, err
 			}
@@ -86,41 +82,18 @@ func (s *server) newPort(kind string) *adapter.Port {
 	})
 }
 
-// What the core does for adapters that dial in.
-type (
-	attacher interface {
-		Attach(ctx context.Context, name, typ string, identities []string, s cpm.Service) (settings []byte, revision int64, detach func(), err error)
-	}
-	commander interface {
-		Command(ctx context.Context, adapterName, requestID string, ask *cpmv1.CommandAsk) (*cpmv1.CommandReply, error)
-	}
-	keyUpdater interface {
-		KeyUpdate(ctx context.Context, adapterName, requestID string, ask *cpmv1.KeyUpdateAsk) (*cpmv1.KeyUpdateReply, error)
-	}
-	keyImporter interface {
-		ImportKey(ctx context.Context, adapterName, requestID string, ask *cpmv1.ImportKeyAsk) (*cpmv1.ImportKeyReply, error)
-	}
-)
-
 // handler is what a port does with an ask.
 type handler = func(ctx context.Context, adapterName string, o cpm.Operation, requestID string, payload []byte) ([]byte, error)
 
 // asks answers what adapters of a type may ask, and nothing else.
 func (s *server) asks(kind string) handler {
 	handlers := map[cpm.Operation]handler{}
-	c := any(s.core)
 	switch kind {
 	case route.TypeCommand:
-		if c, ok := c.(commander); ok {
-			handlers[cpm.AskCommand] = answered(c.Command, func() *cpmv1.CommandAsk { return &cpmv1.CommandAsk{} })
-		}
+		handlers[cpm.AskCommand] = answered(s.core.Command, func() *cpmv1.CommandAsk { return &cpmv1.CommandAsk{} })
 	case route.TypeKeyUpdate:
-		if c, ok := c.(keyUpdater); ok {
-			handlers[cpm.AskKeyUpdate] = answered(c.KeyUpdate, func() *cpmv1.KeyUpdateAsk { return &cpmv1.KeyUpdateAsk{} })
-		}
-		if c, ok := c.(keyImporter); ok {
-			handlers[cpm.AskImportKey] = answered(c.ImportKey, func() *cpmv1.ImportKeyAsk { return &cpmv1.ImportKeyAsk{} })
-		}
+		handlers[cpm.AskKeyUpdate] = answered(s.core.KeyUpdate, func() *cpmv1.KeyUpdateAsk { return &cpmv1.KeyUpdateAsk{} })
+		handlers[cpm.AskImportKey] = answered(s.core.ImportKey, func() *cpmv1.ImportKeyAsk { return &cpmv1.ImportKeyAsk{} })
 	}
 	return func(ctx context.Context, name string, o cpm.Operation, requestID string, payload []byte) ([]byte, error) {
 		handle, known := handlers[o]

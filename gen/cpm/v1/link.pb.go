@@ -207,7 +207,7 @@ type Hello struct {
 	Credit uint32 `protobuf:"varint,5,opt,name=credit,proto3" json:"credit,omitempty"`
 	// Ephemeral X25519 public key that keys are sealed to (RFC 9180); from the side that holds keys.
 	HpkePublicKey []byte `protobuf:"bytes,6,opt,name=hpke_public_key,json=hpkePublicKey,proto3" json:"hpke_public_key,omitempty"`
-	// The operations this side can do.
+	// The operations this side can do; from a security adapter. Empty says nothing about it.
 	Operations    []string `protobuf:"bytes,7,rep,name=operations,proto3" json:"operations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -485,7 +485,8 @@ type Configure struct {
 	Operations []string `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
 	// The kind's own settings, as JSON.
 	Settings []byte `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
-	// The revision of the core's configuration the settings are of.
+	// The revision of the core's configuration the settings are of; to an adapter that dialled in. Settings of an older one
+	// than those in force have been overtaken.
 	Revision      int64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
