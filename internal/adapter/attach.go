@@ -23,7 +23,8 @@ type AttachConfig struct {
 	TLS func() (*tls.Config, error)
 	// Versions are the link versions to speak; the zero value is this build's.
 	Versions Versions
-	Logger   *slog.Logger
+	// Logger names the adapter by itself.
+	Logger *slog.Logger
 	// Configure takes the adapter's settings in, as JSON: first on each new link, later as RefreshConfig. The settings take
 	// effect as a whole or not at all. It may be nil.
 	Configure func(ctx context.Context, settings []byte, revision int64) error
@@ -50,7 +51,7 @@ func Attach(ctx context.Context, c AttachConfig) *Attached {
 func attach(ctx context.Context, c AttachConfig, open opener) *Attached {
 	c.Versions = c.Versions.orBuilt()
 	a := &Attached{config: c, open: open}
-	a.party, a.name, a.address, a.logger = partyCPM, c.Name, c.Address, c.Logger
+	a.party, a.address, a.logger = partyCPM, c.Address, c.Logger
 	keep(ctx, &a.keeper, a.once)
 	return a
 }

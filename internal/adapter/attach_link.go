@@ -120,7 +120,7 @@ func (l *attachedLink) answer(f *cpmv1.ControlFrame) *cpmv1.ControlAnswer {
 		return &cpmv1.ControlAnswer{}
 	}
 	l.config.Logger.LogAttrs(l.ctx, slog.LevelWarn, "the core asked for what this adapter does not do; it was declined",
-		obs.Event("adapter.command-declined"), obs.Adapter(l.config.Name))
+		obs.Event("adapter.command-declined"))
 	return refusal(fault.New(fault.Unsupported, "the adapter does not know this command"))
 }
 

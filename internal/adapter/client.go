@@ -61,7 +61,7 @@ func Dial(ctx context.Context, c ClientConfig) *Client {
 func start(ctx context.Context, c ClientConfig, open opener) *Client {
 	c.Versions = c.Versions.orBuilt()
 	client := &Client{config: c, open: open}
-	client.party, client.name, client.address, client.logger = partyAdapter, c.Name, c.Address, c.Logger
+	client.party, client.address, client.logger = partyAdapter, c.Address, c.Logger.With(obs.Adapter(c.Name))
 	keep(ctx, &client.keeper, client.once)
 	return client
 }
@@ -91,7 +91,7 @@ func (c *Client) once(ctx context.Context) (time.Duration, error) {
 	timer.Stop()
 	if unable := l.unable(c.config.Operations); len(unable) > 0 {
 		c.logger.LogAttrs(ctx, slog.LevelError, "the adapter cannot do all it is mandated to do; those requests are declined",
-			obs.Event("adapter.unable"), obs.Adapter(c.name), slog.String("address", c.address), slog.String("operations", strings.Join(words(unable), " ")))
+			obs.Event("adapter.unable"), slog.String("address", c.address), slog.String("operations", strings.Join(words(unable), " ")))
 	}
 	return c.holds(ctx, l, l.version, over)
 }

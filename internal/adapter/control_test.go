@@ -172,7 +172,7 @@ func TestAnAdapterThatCannotDoAllItIsMandatedTo(t *testing.T) {
 			t.Error(err)
 		}
 		c.Close()
-		if !strings.Contains(log.String(), "event=adapter.unable adapter=ssm1 address=\"\" operations=jws.sign") {
+		if !strings.Contains(log.String(), "adapter=ssm1 event=adapter.unable address=\"\" operations=jws.sign") {
 			t.Error(log.String())
 		}
 	})

@@ -26,9 +26,8 @@ const steadyAfter = 250 * time.Millisecond
 // keeper keeps one link up: it dials, and dials again whenever the link is lost.
 type keeper[L any] struct {
 	party   party
-	name    string // the adapter's
 	address string
-	logger  *slog.Logger
+	logger  *slog.Logger // names the adapter
 	cancel  context.CancelFunc
 	ended   chan struct{}
 
@@ -54,7 +53,7 @@ func (k *keeper[L]) run(ctx context.Context, once func(context.Context) (time.Du
 			return
 		}
 		k.set(nil, err)
-		k.logger.LogAttrs(ctx, slog.LevelWarn, "the link is down", obs.Event("link.down"), obs.Adapter(k.name),
+		k.logger.LogAttrs(ctx, slog.LevelWarn, "the link is down", obs.Event("link.down"),
 			slog.String("address", k.address), obs.Err(err))
 		if up >= steadyAfter {
 			pause = firstPause
@@ -87,7 +86,7 @@ func (k *keeper[L]) holds(ctx context.Context, l *L, version uint32, over <-chan
 	began := time.Now()
 	k.set(l, nil)
 	defer k.set(nil, nil)
-	k.logger.LogAttrs(ctx, slog.LevelInfo, "the link is up", obs.Event("link.up"), obs.Adapter(k.name),
+	k.logger.LogAttrs(ctx, slog.LevelInfo, "the link is up", obs.Event("link.up"),
 		slog.String("address", k.address), slog.Uint64("version", uint64(version)))
 	err := <-over
 	return time.Since(began), err
