@@ -59,6 +59,9 @@ type Door struct {
 	closing   chan struct{}
 	closeOnce sync.Once
 	sessions  sync.WaitGroup
+	// cut is closed when the accepted requests are waited for no longer.
+	cut     chan struct{}
+	cutOnce sync.Once
 }
 
 // New makes a Door. It panics if a message of proto/cpm/v1 has a field the JSON mapping does not know, which only a
@@ -73,6 +76,7 @@ func New(c Config) *Door {
 		limits:    c.Limits.orDefault(),
 		buffers:   newBuffers(),
 		closing:   make(chan struct{}),
+		cut:       make(chan struct{}),
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
@@ -98,15 +102,45 @@ func New(c Config) *Door {
 
 // Drain declines every new request from now on, waits until the accepted ones are answered, goes on declining for
 // Limits.Linger so that callers on kept connections hear it, and then lets ServeJSON and ServeGRPC close their
-// connections and return. When ctx ends first, the ports close all the same and its error is returned.
+// connections and return. When ctx ends first, its error is returned; the accepted requests are then declined, for which
+// they get a second, before the ports close.
 func (d *Door) Drain(ctx context.Context) error {
 	d.gate.decline()
 	err := d.gate.wait(ctx)
 	if err == nil {
 		d.linger(ctx)
+	} else {
+		d.cutOff(ctx)
 	}
 	d.closeOnce.Do(func() { close(d.closing) })
 	return err
+}
+
+// lastAnswers is how long requests that are waited for no longer have to be declined.
+const lastAnswers = time.Second
+
+// cutOff ends the contexts of the accepted requests, and waits until they are answered, which is now a decline.
+func (d *Door) cutOff(ctx context.Context) {
+	d.cutOnce.Do(func() { close(d.cut) })
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAnswers)
+	defer cancel()
+	if d.gate.wait(ctx) != nil {
+		d.log.LogAttrs(ctx, slog.LevelError, "requests could not be declined in time")
+	}
+}
+
+// untilCut is the context of a port's requests: it outlives the one that ends the port, as requests are drained, and ends
+// when they are waited for no longer.
+func (d *Door) untilCut(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		select {
+		case <-d.cut:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 func (d *Door) linger(ctx context.Context) {
@@ -131,7 +165,7 @@ func (d *Door) drainAfter(ctx context.Context, failed <-chan error) error {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.limits.Drain)
 	defer cancel()
 	if err := d.Drain(bounded); err != nil {
-		d.log.LogAttrs(ctx, slog.LevelError, "Mojaloop port closes with requests unanswered")
+		d.log.LogAttrs(ctx, slog.LevelError, "the drain time is over; the requests in flight are declined")
 	}
 	return nil
 }

@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -156,44 +154,49 @@ func TestDrainUnderLoad(t *testing.T) {
 	}
 }
 
-func TestADrainThatTakesTooLongGivesUp(t *testing.T) {
+func TestADrainThatTakesTooLongDeclinesWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	p := &held{free: make(chan struct{})}
 	h := open(t, p.process)
-	ended := make(chan error, 3)
 	stream := h.talk(t.Context())
 	stream.ask(1, signProcess())
+	unary := make(chan error, 1)
+	rpc := h.dial()
 	go func() {
-		_, err := stream.Recv()
-		ended <- err
+		_, err := rpc.Process(t.Context(), signProcess())
+		unary <- err
 	}()
-	go func() {
-		_, err := h.dial().Process(t.Context(), signProcess())
-		ended <- err
-	}()
-	go func() {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url("/v1/process"), strings.NewReader(`{"fsp":"f","jwsSign":{}}`))
-		if err == nil {
-			r.Header.Set("Content-Type", "application/json")
-			var res *http.Response
-			if res, err = h.http().Do(r); err == nil {
-				_, _ = io.Copy(io.Discard, res.Body)
-				err = res.Body.Close()
-			}
-		}
-		ended <- err
-	}()
+	answers := make(chan answer, 1)
+	client := h.http()
+	go func() { answers <- post(t, client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign)) }()
 	waitFor(t, func() bool { return p.started.Load() == 3 })
+	slow, half := raw(t, h)
+	tell(t, slow, "%s", "POST /v1/fsps/f/jws/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
+	waitFor(t, func() bool { return h.gate.accepted.Load() == 4 })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	if err := h.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	h.served.Wait()
-	for range 3 {
-		t.Log("ended with", <-ended)
+	if a := <-answers; a.status != 504 || a.kind(t) != "timeout" {
+		t.Errorf("%d %s", a.status, a.body)
 	}
-	waitFor(t, func() bool { return h.counts.outcomes()["timeout"] == 3 })
+	if a := half(); a.status != 504 || a.kind(t) != "timeout" {
+		t.Errorf("half a request: %d %s", a.status, a.body)
+	}
+	if err := <-unary; status.Code(err) != codes.DeadlineExceeded || kindOfStatus(t, err) != "timeout" {
+		t.Error(err)
+	}
+	if id, r := stream.hear(); id != 1 || refused(r) != "timeout" {
+		t.Error(id, r)
+	}
+	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable {
+		t.Error(err)
+	}
+	h.served.Wait()
+	if n := h.counts.outcomes(); n["timeout"] != 4 || len(n) != 1 {
+		t.Errorf("%v", n)
+	}
 }
 
 func TestAPortWhoseContextEndsDrains(t *testing.T) {
@@ -228,10 +231,10 @@ func TestAPortGivesUpWhenTheDrainLimitIsReached(t *testing.T) {
 	waitFor(t, func() bool { return p.started.Load() == 1 })
 	h.stop()
 	h.served.Wait()
-	if err := <-ended; status.Code(err) != codes.Unavailable {
+	if err := <-ended; status.Code(err) != codes.DeadlineExceeded || kindOfStatus(t, err) != "timeout" {
 		t.Error(err)
 	}
-	if !strings.Contains(h.log.String(), "requests unanswered") {
+	if !strings.Contains(h.log.String(), "the drain time is over") {
 		t.Error(h.log)
 	}
 }

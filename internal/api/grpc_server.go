@@ -34,7 +34,9 @@ func (d *Door) ServeGRPC(ctx context.Context, l net.Listener, c *tls.Config) err
 		return errors.Join(err, l.Close())
 	}
 	defer n.end()
-	s := d.grpcServer()
+	requests, ended := d.untilCut(ctx)
+	defer ended()
+	s := d.grpcServer(requests)
 	failed := make(chan error, 1)
 	go func() { failed <- s.Serve(n) }()
 	err = d.drainAfter(ctx, failed)
@@ -42,7 +44,7 @@ func (d *Door) ServeGRPC(ctx context.Context, l net.Listener, c *tls.Config) err
 	return err
 }
 
-func (d *Door) grpcServer() *grpc.Server {
+func (d *Door) grpcServer(requests context.Context) *grpc.Server {
 	s := grpc.NewServer(
 		grpc.Creds(shaken{}),
 		grpc.ForceServerCodecV2(codec{}),
@@ -53,7 +55,7 @@ func (d *Door) grpcServer() *grpc.Server {
 		grpc.ConnectionTimeout(d.limits.HandshakeTimeout),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
-		grpc.InTapHandle(stoppable),
+		grpc.InTapHandle(stoppable(requests)),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: d.limits.IdleTimeout, Time: time.Minute, Timeout: 20 * time.Second,
 		}),

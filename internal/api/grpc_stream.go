@@ -24,6 +24,7 @@ type session struct {
 	door   *Door
 	stream grpc.ServerStream
 	ctx    context.Context
+	work   context.Context // of what is done with the requests
 	id     string
 	caller cpm.Principal
 	trace  cpm.TraceParent
@@ -48,6 +49,9 @@ func (d *Door) stream(_ any, stream grpc.ServerStream) error {
 		trace:  traceOf(metadata.ValueFromIncomingContext(stream.Context(), "traceparent")),
 		window: make(chan struct{}, d.limits.StreamWindow), jobs: make(chan *frame), ids: map[uint64]struct{}{},
 	}
+	var done context.CancelFunc
+	s.work, done = working(s.ctx)
+	defer done()
 	_ = stream.SetHeader(metadata.MD{"x-request-id": {s.id}})
 	var e *fault.Error
 	if s.caller, e = callerOf(s.ctx); e == nil {
@@ -111,14 +115,14 @@ func (s *session) hand(f *frame) {
 	}
 	if s.workers < cap(s.window) {
 		s.workers++
-		go s.work(f)
+		go s.serve(f)
 		return
 	}
 	s.jobs <- f // the window had room, so one of them is about to wait
 }
 
-// work answers requests until the call is over.
-func (s *session) work(f *frame) {
+// serve answers requests until the call is over.
+func (s *session) serve(f *frame) {
 	for {
 		s.answer(f)
 		select {
@@ -187,7 +191,7 @@ func (s *session) perform(q *inquiry, id uint64, f *frame, accepted bool) (out *
 	if own := cpm.ParseTraceParent(in.GetTraceparent()); own != "" {
 		q.trace = own
 	}
-	return s.door.processEnvelope(s.ctx, q, in.GetRequest())
+	return s.door.processEnvelope(s.work, q, in.GetRequest())
 }
 
 // claim takes an id for the time its request is under way.

@@ -16,14 +16,38 @@ import (
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
-// stopKey finds the function that ends the reading of a call in its context.
-type stopKey struct{}
+// tapKey finds the tapped of a call in its context.
+type tapKey struct{}
 
-// stoppable gives each call a context that its handler can end: nothing else interrupts a caller who announces a message
-// and does not send it.
-func stoppable(ctx context.Context, _ *tap.Info) (context.Context, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	return context.WithValue(ctx, stopKey{}, cancel), nil
+// tapped is what a handler can do about its call, which gRPC does not offer.
+type tapped struct {
+	// stop ends the reading of the call: nothing else interrupts a caller who announces a message and does not send it.
+	stop context.CancelFunc
+	// requests ends when accepted requests are waited for no longer.
+	requests context.Context
+}
+
+// stoppable gives each call a context that its handler can end.
+func stoppable(requests context.Context) tap.ServerInHandle {
+	return func(ctx context.Context, _ *tap.Info) (context.Context, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		return context.WithValue(ctx, tapKey{}, tapped{cancel, requests}), nil
+	}
+}
+
+// working is the context for what is done with a request of a call. It ends with the call, and when accepted requests are
+// waited for no longer; the call itself goes on then, so that the decline can be sent.
+func working(call context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(call)
+	t, ok := call.Value(tapKey{}).(tapped)
+	if !ok {
+		return ctx, cancel
+	}
+	forget := context.AfterFunc(t.requests, cancel)
+	return ctx, func() {
+		forget()
+		cancel()
+	}
 }
 
 // rpc is a gRPC call with one request and one answer.
@@ -68,6 +92,9 @@ func (x *rpc) answer(receive func(any) error, serve func(*rpc) (proto.Message, *
 		return nil, shuttingDown()
 	}
 	defer x.door.gate.leave(GRPC)
+	ctx, done := working(x.ctx)
+	defer done()
+	x.ctx = ctx
 	defer func() {
 		if v := recover(); v != nil {
 			out, e = nil, x.door.panicked(x.ctx, x.id, v)
@@ -85,8 +112,8 @@ func (d *Door) openCall() *fault.Error {
 
 // receive waits for the request, as long as a caller may need to send it. When it fails, gRPC has answered already.
 func (x *rpc) receive(receive func(any) error) *fault.Error {
-	if stop, ok := x.ctx.Value(stopKey{}).(context.CancelFunc); ok {
-		timer := time.AfterFunc(x.door.limits.ReadTimeout, stop)
+	if t, ok := x.ctx.Value(tapKey{}).(tapped); ok {
+		timer := time.AfterFunc(x.door.limits.ReadTimeout, t.stop)
 		defer timer.Stop()
 	}
 	if err := receive(&x.in); err != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -54,6 +55,10 @@ type body struct {
 }
 
 func (b *body) read() *fault.Error {
+	// A body that is still on its way when requests are waited for no longer is waited for no longer, too.
+	defer context.AfterFunc(b.r.Context(), func() {
+		_ = http.NewResponseController(b.w).SetReadDeadline(time.Now())
+	})()
 	if b.r.ContentLength > int64(b.limit) {
 		return b.tooLong()
 	}

@@ -26,7 +26,9 @@ func (d *Door) ServeJSON(ctx context.Context, l net.Listener, c *tls.Config) err
 	if c == nil {
 		caller = LoopbackPrincipal
 	}
-	s := d.jsonServer(ctx, d.Handler(caller))
+	requests, done := d.untilCut(ctx)
+	defer done()
+	s := d.jsonServer(requests, d.Handler(caller))
 	failed := make(chan error, 1)
 	go func() { failed <- s.Serve(n) }()
 	if err := d.drainAfter(ctx, failed); err != nil {
@@ -48,8 +50,7 @@ func (d *Door) jsonServer(ctx context.Context, h http.Handler) *http.Server {
 		IdleTimeout:                  d.limits.IdleTimeout,
 		MaxHeaderBytes:               d.limits.HeaderBytes,
 		ErrorLog:                     slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
-		// Requests outlive the context that ends the port: they are drained.
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		BaseContext:                  func(net.Listener) context.Context { return ctx },
 	}
 }
 

@@ -47,6 +47,8 @@ type Options struct {
 	About About
 	// Admit says which users may come in; nil admits the user of this process and root.
 	Admit func(uid uint32) bool
+	// Opened is called when requests are about to be answered; it may be nil.
+	Opened func()
 	// Drain is how long the end of Serve waits for accepted requests; 0 is 10 s.
 	Drain time.Duration
 }
@@ -61,17 +63,23 @@ type Door struct {
 	about About
 	admit func(uid uint32) bool
 	drain time.Duration
-	mux   *http.ServeMux
+	// opened is never nil.
+	opened func()
+	mux    *http.ServeMux
 }
 
 // New makes a Door to the core.
 func New(c Core, o Options) *Door {
 	d := &Door{
 		core: c, log: o.Log.With(obs.Component("command")), about: o.About, admit: o.Admit, drain: o.Drain,
-		mux: http.NewServeMux(),
+		opened: o.Opened,
+		mux:    http.NewServeMux(),
 	}
 	if d.admit == nil {
 		d.admit = ownerOrRoot
+	}
+	if d.opened == nil {
+		d.opened = func() {}
 	}
 	if d.drain <= 0 {
 		d.drain = defaultDrain

@@ -44,6 +44,7 @@ func (d *Door) ServeOn(ctx context.Context, l net.Listener) error {
 		slog.String("socket", l.Addr().String()))
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
+	d.opened()
 	select {
 	case err := <-ended:
 		return fault.New(fault.Internal, "the administration socket failed").Because(err)

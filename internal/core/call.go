@@ -27,16 +27,21 @@ func (c *Core) call(ctx context.Context, t *trip) (*cpm.Result, error) {
 		return c.callPrompt(ctx, t)
 	}
 	one := &call{done: make(chan struct{})}
-	timer := time.NewTimer(time.Until(t.deadline))
-	defer timer.Stop()
 	c.runners.run(func() { c.do(ctx, t, one) })
+	select {
+	case <-one.done:
+		return one.result, one.err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(hop)
+	defer timer.Stop()
 	select {
 	case <-one.done:
 		return one.result, one.err
 	case <-timer.C:
 	}
 	if one.settled.CompareAndSwap(false, true) {
-		return nil, fault.New(fault.Timeout, "the adapter did not answer before the timer of the route").Because(context.DeadlineExceeded)
+		return nil, fault.New(fault.Timeout, "the adapter did not answer before the timer of the route").Because(ctx.Err())
 	}
 	<-one.done
 	return one.result, one.err

@@ -54,7 +54,8 @@ type server struct {
 	end func()
 }
 
-// Run starts a CPM, tells Ready when it is Active, and serves until ctx ends or a command shuts it down. Then it drains: accepted requests are
+// Run starts a CPM, tells Ready when it is Active, and serves until ctx ends or a command shuts it down. Then it drains:
+// accepted requests are
 // answered, new ones declined, connections closed in order. Whatever stops it from becoming Active is logged and
 // returned.
 func Run(ctx context.Context, c *config.Config, o Options) error {
@@ -115,8 +116,12 @@ func (s *server) serve(ctx context.Context) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, failed := errgroup.WithContext(running)
-	s.doors(failed, group)
+	opened := s.doors(failed, group)
 	group.Go(func() error { s.core.Follow(failed); return nil })
+	select { // whoever reads that the CPM is Active finds every door open
+	case <-opened:
+	case <-failed.Done():
+	}
 	if err := s.core.Activate(ctx); err != nil {
 		stop()
 		_ = group.Wait()
@@ -137,8 +142,9 @@ func (s *server) serve(ctx context.Context) error {
 	return err
 }
 
-// doors starts every door on its port.
-func (s *server) doors(ctx context.Context, group *errgroup.Group) {
+// doors starts every door on its port. The channel is closed when the administration socket, if there is one, answers.
+func (s *server) doors(ctx context.Context, group *errgroup.Group) <-chan struct{} {
+	opened := make(chan struct{})
 	tlsConfig := s.tlsConfig()
 	if s.identity != nil {
 		group.Go(func() error {
@@ -157,10 +163,15 @@ func (s *server) doors(ctx context.Context, group *errgroup.Group) {
 	}
 	s.dialIns(ctx, group)
 	s.keyFiles(ctx, group)
-	if s.ports.admin != nil {
-		admin := command.New(s.core, command.Options{Log: s.log, About: s.about(), Drain: s.config.DrainTimeout})
-		group.Go(func() error { return admin.ServeOn(ctx, s.ports.admin) })
+	if s.ports.admin == nil {
+		close(opened)
+		return opened
 	}
+	admin := command.New(s.core, command.Options{
+		Log: s.log, About: s.about(), Drain: s.config.DrainTimeout, Opened: func() { close(opened) },
+	})
+	group.Go(func() error { return admin.ServeOn(ctx, s.ports.admin) })
+	return opened
 }
 
 // serveHTTP answers the JSON port. Only `cpm dev` answers plain HTTP too.
@@ -171,12 +182,17 @@ func (s *server) serveHTTP(ctx context.Context) error {
 	return s.door.ServeJSON(ctx, s.ports.http, s.tlsConfig())
 }
 
+// adaptersEnd is how much longer than for requests a shutdown waits for adapters.
+const adaptersEnd = 5 * time.Second
+
 // drain answers what was accepted and declines what comes, then ends the adapters (specification, "Shutdown").
 func (s *server) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.config.DrainTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.config.DrainTimeout+adaptersEnd)
 	defer cancel()
+	requests, stop := context.WithTimeout(ctx, s.config.DrainTimeout)
+	defer stop()
 	s.core.BeginShutdown(ctx)
-	return errors.Join(s.door.Drain(ctx), s.core.Shutdown(ctx))
+	return errors.Join(s.door.Drain(requests), s.core.Shutdown(ctx))
 }
 
 // close gives back what start took; the database is last.
