@@ -30,7 +30,7 @@ type tapped struct {
 // stoppable gives each call a context that its handler can end.
 func stoppable(requests context.Context) tap.ServerInHandle {
 	return func(ctx context.Context, _ *tap.Info) (context.Context, error) {
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := context.WithCancel(ctx) //nolint:gosec // the handler has it; without one it ends with the call
 		return context.WithValue(ctx, tapKey{}, tapped{cancel, requests}), nil
 	}
 }

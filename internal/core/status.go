@@ -2,7 +2,6 @@ package core
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"time"
 
@@ -32,7 +31,9 @@ type StatusView struct {
 	// Counts, Commands and KeyUpdates are the core's own counters since Since (vi).
 	Counts   []obs.Count        `json:"counts"`
 	Commands []obs.CommandCount `json:"commands"`
-	Late     uint64             `json:"lateAnswers"`
+	// KeyUpdates count per FSP.
+	KeyUpdates []obs.UpdateCount `json:"keyUpdates"`
+	Late       uint64            `json:"lateAnswers"`
 }
 
 // AdapterView is one adapter; Status is the specification's word beside the state.
@@ -52,6 +53,27 @@ type AdapterView struct {
 	Endpoints  []EndpointView  `json:"endpoints"`
 	// Connected is how many replicas of an adapter that dials in are connected.
 	Connected int `json:"connected,omitempty"`
+	// Own are the adapter's own counters (ii to iv), added up over its endpoints or replicas: of commands, of key updates or of
+	// operations. They are there after it was asked, and start anew when its process does.
+	Own []OwnCount `json:"own,omitempty"`
+	// HSMs are the devices of a hardware adapter (v).
+	HSMs []HSMView `json:"hsms"`
+}
+
+// OwnCount is an adapter's counter of one command, action or operation; whatever was none is Invalid, under "".
+type OwnCount struct {
+	Name    string `json:"name"`
+	Success uint64 `json:"success"`
+	Failed  uint64 `json:"failed"`
+	Invalid uint64 `json:"invalid"`
+}
+
+// HSMView is one hardware security module of an adapter, with its counters.
+type HSMView struct {
+	Name   string     `json:"name"`
+	Type   string     `json:"type"`
+	Status string     `json:"status"`
+	Own    []OwnCount `json:"own"`
 }
 
 // EndpointView is one of an adapter's equal endpoints. That of an adapter in process has no address.
@@ -59,6 +81,8 @@ type EndpointView struct {
 	Address string `json:"address,omitempty"`
 	// Up says whether requests can reach it now.
 	Up bool `json:"up"`
+	// Status is what it answered when it was asked: Active, Stopped, or Unknown without an answer.
+	Status string `json:"status,omitempty"`
 	// InFlight is how many requests it has from this CPM.
 	InFlight int64 `json:"inFlight"`
 	// Restarts is how many times the process of a managed adapter had to be started again.
@@ -66,11 +90,12 @@ type EndpointView struct {
 }
 
 // Status tells the state of the CPM and its adapters as the CPM sees them, and the counters since start. It asks nobody.
-func (c *Core) Status() StatusView {
-	s := c.snapshot.Load()
+func (c *Core) Status() StatusView { return c.statusOf(c.snapshot.Load()) }
+
+func (c *Core) statusOf(s *Snapshot) StatusView {
 	v := StatusView{
 		Name: s.Settings.CommonName, Status: statusStopped, State: c.State(), Since: c.started.UTC(), Revision: s.Revision,
-		FSPs: len(s.FSPs), Keys: s.Keys.Len(), Adapters: c.adapterViews(s), Counts: c.Counts(), Commands: c.CommandCounts(),
+		FSPs: len(s.FSPs), Keys: s.Keys.Len(), Adapters: c.adapterViews(s), Counts: c.Counts(), Commands: c.CommandCounts(), KeyUpdates: c.KeyUpdateCounts(),
 		Late: c.Late(),
 	}
 	if v.State == cpm.Active {
@@ -95,7 +120,7 @@ func (c *Core) adapterViews(s *Snapshot) []AdapterView {
 func (c *Core) view(s *Snapshot, a *route.Adapter) AdapterView {
 	v := AdapterView{
 		Name: a.Name, Type: a.Type, Kind: a.Kind, Launch: a.Launch, Identity: a.Identity, Status: statusStopped, State: cpm.Stopped,
-		Enabled: a.Enabled, Stopped: a.Stopped, Operations: a.Operations,
+		Enabled: a.Enabled, Stopped: a.Stopped, Operations: a.Operations, HSMs: []HSMView{},
 	}
 	running := s.adapters[a.Name]
 	switch {
@@ -148,5 +173,11 @@ func (c *Core) CommandCounts() []obs.CommandCount {
 	return all
 }
 
-// Survey is Status.
-func (c *Core) Survey(_ context.Context) StatusView { return c.Status() }
+// KeyUpdateCounts are UpdateCounts as Status and the metrics show them.
+func (c *Core) KeyUpdateCounts() []obs.UpdateCount {
+	all := []obs.UpdateCount{}
+	for _, n := range c.UpdateCounts() {
+		all = append(all, obs.UpdateCount{FSP: n.FSP, Action: n.Action, Success: n.Success, Failed: n.Failed, Invalid: n.Invalid})
+	}
+	return all
+}

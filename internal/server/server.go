@@ -104,6 +104,7 @@ func (s *server) register() error {
 	var problems []error
 	problems = append(problems, s.metrics.Registry.Register(obs.OperationCollector(s.core.Counts, s.config.Metrics.FSPLabel)))
 	problems = append(problems, s.metrics.Registry.Register(obs.CommandCollector(s.core.CommandCounts)))
+	problems = append(problems, s.metrics.Registry.Register(obs.UpdateCollector(s.core.KeyUpdateCounts, s.config.Metrics.FSPLabel)))
 	problems = append(problems, s.metrics.Registry.Register(obs.StateCollector(s.core.State)))
 	problems = append(problems, s.metrics.Registry.Register(obs.RevisionCollector(s.core.Revision)))
 	problems = append(problems, s.metrics.Registry.Register(obs.AgreementCollector(s.core.Agreement)))
