@@ -98,7 +98,7 @@ func views(t *testing.T, c *command.Client) {
 	adapters, err := c.Adapters(ctx)
 	want := []core.AdapterView{{
 		Name: "ssm1", Type: "security", Kind: "ssm", Launch: "inproc", Status: "Active", State: cpm.Active, Enabled: true,
-		Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify}, Endpoints: []core.EndpointView{{Up: true}},
+		Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify}, Endpoints: []core.EndpointView{{Up: true}}, HSMs: []core.HSMView{},
 	}}
 	if diff := cmp.Diff(want, adapters.Adapters); diff != "" || err != nil {
 		t.Errorf("adapters: %v\n%s", err, diff)

@@ -110,7 +110,7 @@ func TestAdaptersShowTheirEndpoints(t *testing.T) {
 	})
 	r.apply(d)
 	want := core.AdapterView{
-		Name: "far", Type: "security", Kind: "ssm", Launch: "external", Identity: "far.example", Status: "Active", State: cpm.Active, Enabled: true, Operations: []cpm.Operation{},
+		Name: "far", Type: "security", Kind: "ssm", Launch: "external", Identity: "far.example", Status: "Active", State: cpm.Active, Enabled: true, Operations: []cpm.Operation{}, HSMs: []core.HSMView{},
 		Endpoints: []core.EndpointView{{Address: "a.example:1", Up: true}, {Address: "b.example:2"}},
 	}
 	same := func(when string) {
