@@ -17,8 +17,10 @@ import (
 )
 
 func (a *app) keyCommand() *cobra.Command {
-	return a.group("key", "List, add and delete keys", "A key is named FSP/NAME and has versions; a new version takes the place of the one before.",
+	c := a.group("key", "List, add and delete keys", "A key is named FSP/NAME and has versions; a new version takes the place of the one before.",
 		a.keyList(), a.keyGet(), a.keyAdd(), a.keyDelete(), a.keyHistory())
+	c.AddCommand(a.keyLife()...)
+	return c
 }
 
 func (a *app) keyList() *cobra.Command {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/mojaloop/cpm/internal/command"
 	"github.com/mojaloop/cpm/internal/core"
 	"github.com/mojaloop/cpm/internal/cpm"
-	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/keys"
 	"github.com/mojaloop/cpm/internal/secret"
 )
@@ -53,7 +51,7 @@ func (a *app) keyAdd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.showAdded(out, receipt, change.Target)
+			return a.showKeyChange(out, receipt, change.Target, "added")
 		},
 	})
 	f.flags(c)
@@ -139,20 +137,4 @@ func moment(flag, text string) (time.Time, error) {
 		return time.Time{}, wrongUse("%s is a time such as 2026-01-31T00:00:00Z", flag)
 	}
 	return t.UTC(), nil
-}
-
-// showAdded shows the receipt with the version that was made.
-func (a *app) showAdded(out *output, receipt command.Receipt, target string) error {
-	var made core.KeyDetail
-	if err := json.Unmarshal(receipt.Detail, &made); err != nil {
-		return fault.New(fault.Internal, "the key was added, but the answer cannot be read").Because(err)
-	}
-	a.say("%s version %d is added; the configuration is at revision %d", target, made.Version, receipt.Revision)
-	return out.print(answer{
-		message: receipt, names: []string{target},
-		tables: []table{{
-			header: []string{"FSP", "NAME", "VERSION", "ID", "REVISION"},
-			rows:   [][]string{{made.FSP, made.Name, fmt.Sprint(made.Version), made.ID, fmt.Sprint(receipt.Revision)}},
-		}},
-	})
 }

@@ -42,7 +42,7 @@ func (a *app) keyUpdateSend() *cobra.Command {
 	c := a.command(verb{
 		use: "send --url URL FILE...", short: "Send signed key updates", args: cobra.MinimumNArgs(1),
 		long: "Sends updates that `cpm keyupdate sign` has made, one file each, - is standard input. Several are sent as one batch and\n" +
-			"done in the order they are given. An update that was done is refused as a replay when it is sent again.",
+			"done in the order they are given. An update that was done changes nothing when it is sent again, and is declined.",
 		examples: []string{
 			"cpm keyupdate send --url https://cpm.example:7821 --cert payerfsp.pem --key payerfsp.key --ca ca.pem update.jws",
 			"cpm keyupdate send --url https://cpm.example:7821 --cert payerfsp.pem --key payerfsp.key --ca ca.pem first.jws second.jws",
@@ -192,7 +192,7 @@ func doorUnreachable(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		f = fault.New(fault.Timeout, "the Key Update adapter did not answer in time")
 	}
-	return withHint(f.Because(err), "send the same update again: one that was done is refused as a replay")
+	return withHint(f.Because(err), "send the same update again: one that was done changes nothing")
 }
 
 func unreadableAnswer(err error) error {

@@ -152,8 +152,8 @@ func (t *trip) selectKeys(now time.Time) error {
 	return nil
 }
 
-// perform has an endpoint of the adapter do the operation, and another one if the link was lost and the operation may be
-// repeated.
+// perform has an endpoint of the adapter do the operation, and another one if that one did not, or if its link was lost and
+// the operation may be repeated.
 func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
 	began := time.Now()
 	var (
@@ -162,7 +162,7 @@ func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
 		tried  []*endpoint
 	)
 	for t.endpoint = t.adapter.choose(nil); t.endpoint != nil; t.endpoint = t.adapter.choose(tried) {
-		if result, failed = c.at(ctx, t); failed == nil || !t.row.RetrySafe || !errors.Is(failed, cpm.ErrLinkLost) || ctx.Err() != nil {
+		if result, failed = c.at(ctx, t); failed == nil || !elsewhere(failed, t.row) || ctx.Err() != nil {
 			break
 		}
 		tried = append(tried, t.endpoint)
@@ -175,6 +175,12 @@ func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
 		return nil, failed
 	}
 	return c.refuseReplay(t, result), nil
+}
+
+// elsewhere says whether another endpoint may be asked after a failure. Unavailable is the answer of one that is shutting down
+// or not connected any more, and has not begun; only behind a lost link the operation may have been done.
+func elsewhere(failed error, row cpm.Row) bool {
+	return errors.Is(failed, fault.Unavailable) && (row.RetrySafe || !errors.Is(failed, cpm.ErrLinkLost))
 }
 
 // decoded reads an answer that came over a link. What is not the operation's own message is the adapter's fault.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -264,4 +265,51 @@ func TestRefreshKeysReadsTheKeysAndTakesDeletedOnesFromMemory(t *testing.T) {
 		t.Errorf("a refresh that failed took the keys: %v", err)
 	}
 	spec.Covers(t, "CMD-4a", "CMD-4b", "CMD-4c")
+}
+
+// An endpoint that is shutting down, or whose link has just gone, declines as Unavailable: the other one does the request.
+func TestWhatOneEndpointDeclinesAsUnavailableAnotherOneDoes(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	endpoint := func(name string, err error) cpm.Module {
+		s := &switched{Module: &module{do: func(context.Context, *cpm.Request) (*cpm.Result, error) {
+			asked = append(asked, name)
+			return &cpm.Result{Payload: cpm.Payload{Message: &cpmv1.JwsSignResponse{Algorithm: name}}}, err
+		}}}
+		s.up.Store(true)
+		return s
+	}
+	for name, c := range map[string]struct {
+		err  error
+		want error
+		ask  int
+	}{
+		"unavailable": {fault.New(fault.Unavailable, "the adapter is shutting down"), nil, 2},
+		"link lost":   {fault.New(fault.Unavailable, "lost").Because(cpm.ErrLinkLost), nil, 2},
+		"busy":        {fault.New(fault.Busy, "too much"), fault.Busy, 1},
+		"device":      {fault.New(fault.Device, "broken"), fault.Device, 1},
+	} {
+		asked = nil
+		opened := []cpm.Module{endpoint("one", c.err), endpoint("two", nil)}
+		r := newRig(t)
+		r.must(r.Load(t.Context()))
+		r.open["far"] = func() (cpm.Module, error) {
+			m := opened[0]
+			opened = opened[1:]
+			return m, nil
+		}
+		d := document()
+		d.Adapters = append(d.Adapters, core.AdapterEntry{
+			Name: "far", Kind: "ssm", Launch: "external", Identity: "far.example", Endpoints: []string{"a.example:1", "b.example:2"},
+			Operations: []cpm.Operation{cpm.JWSSign},
+		})
+		d.Routes = append(d.Routes, core.RouteEntry{FSP: "payerfsp", Operation: "jws.sign", Adapter: "far"})
+		r.apply(d)
+		r.addKey(keys.Addition{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: "ES256"})
+		r.must(r.Activate(t.Context()))
+		_, err := r.sign()
+		if (c.want == nil) != (err == nil) || c.want != nil && !errors.Is(err, c.want) || len(asked) != c.ask {
+			t.Errorf("%s: %v after asking %v", name, err, asked)
+		}
+	}
 }

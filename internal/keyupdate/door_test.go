@@ -24,6 +24,7 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/pki"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // fakeCore answers what a test wants.
@@ -280,6 +281,7 @@ func TestWhatIsNoKeyUpdateIsDeclinedCountedAndNeverForwarded(t *testing.T) {
 		"batch of 101":       {"POST", PathBatch, "application/json", `{"updates":["x"` + strings.Repeat(`,"x"`, 100) + `]}`, 413, "too-large"},
 		"batch too long":     {"POST", PathBatch, "application/json", `{"updates":["` + strings.Repeat("x", maxBatch) + `"]}`, 413, "too-large"},
 	}
+	spec.Covers(t, "KUA-5")
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -432,6 +434,26 @@ func TestACallerWithoutCertificateDoesNotGetIn(t *testing.T) {
 	}
 	if len(core.asks()) != 0 {
 		t.Error("forwarded")
+	}
+}
+
+func TestAConnectionThatSaysNothingIsNotLogged(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, &fakeCore{})
+	var d net.Dialer
+	for _, say := range []string{"", "GET / HTTP/1.1\r\n\r\n"} {
+		c, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(b.base, "https://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, say)
+		_ = c.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, c)
+		_ = c.Close()
+	}
+	b.stop()
+	if n := strings.Count(b.log.String(), "keyupdate.connection"); n != 1 {
+		t.Errorf("%d lines:\n%s", n, b.log)
 	}
 }
 

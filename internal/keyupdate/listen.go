@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ func (a *Adapter) Serve(ctx context.Context, l net.Listener, c *tls.Config) erro
 	s := &http.Server{
 		Handler: a, Protocols: protocols, DisableGeneralOptionsHandler: true, ReadHeaderTimeout: headerTimeout,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(a.log.With(obs.Event("keyupdate.connection")).Handler(), slog.LevelWarn),
+		ErrorLog: slog.NewLogLogger(notLookers{a.log.With(obs.Event("keyupdate.connection")).Handler()}, slog.LevelWarn),
 		// What is accepted is answered after ctx is done.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
@@ -53,6 +54,17 @@ func (a *Adapter) Serve(ctx context.Context, l net.Listener, c *tls.Config) erro
 		err = errors.Join(err, served)
 	}
 	return err
+}
+
+// notLookers leaves out connections that ended before they said anything: a load balancer opens such to see who is there.
+type notLookers struct{ slog.Handler }
+
+// Handle writes the record, unless it is of such a connection.
+func (h notLookers) Handle(ctx context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "http: TLS handshake error from ") && strings.HasSuffix(r.Message, ": EOF") {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
 }
 
 // strict makes c, and every configuration it is replaced by in a handshake, one of TLS 1.3, HTTP/1.1 and a full handshake for

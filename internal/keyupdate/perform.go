@@ -97,7 +97,7 @@ func (x *exchange) ask(op cpm.Operation, question, answer proto.Message) error {
 	}
 	if err != nil && op == cpm.AskKeyUpdate && doubtful(ctx, err) {
 		return fault.New(fault.OutcomeUnknown,
-			"the update may have been done or not; send the same again, one that was done is refused as a replay").Because(err)
+			"the update may have been done or not; send the same again, one that was done changes nothing").Because(err)
 	}
 	return err
 }

@@ -40,7 +40,7 @@ func TestMeasureFailover(t *testing.T) {
 // measure repeats a kill, and gives a line with what it took.
 func measure(t *testing.T, what string, places int, kill func(*world, *endpoint)) string {
 	t.Helper()
-	w := newWorld(t, places)
+	w := newWorld(t, places, timer)
 	var took, ready, held []time.Duration
 	asked, failed := 0, 0
 	for i := range measured {

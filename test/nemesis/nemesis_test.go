@@ -44,7 +44,7 @@ func seed(t *testing.T) uint64 {
 // TestNemesis does harm to the adapters and the links, and holds every answer and every counter against the journal.
 func TestNemesis(t *testing.T) {
 	p, s := planned(), seed(t)
-	w := newWorld(t, 2)
+	w := newWorld(t, 2, timer)
 	w.up()
 	l := w.begin()
 	n := &nemesis{
@@ -139,7 +139,7 @@ func (w *world) dropped() uint64 {
 // TestTheCoreIsKilled counts apart: what is under way when the core dies has no answer. Everything that is answered is
 // answered once and rightly, and the core serves again each time.
 func TestTheCoreIsKilled(t *testing.T) {
-	w := newWorld(t, 1)
+	w := newWorld(t, 1, timer)
 	w.up()
 	l := w.begin()
 	for range planned().restarts {

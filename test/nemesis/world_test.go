@@ -25,7 +25,7 @@ import (
 // patience bounds every wait for something that has to come.
 const patience = time.Minute
 
-// timer is that of every route: how long a request that went to a silent adapter may wait.
+// timer is that of the routes, unless a test says otherwise: how long a request that went to a silent adapter may wait.
 const timer = 400 * time.Millisecond
 
 // child is a process of the program.
@@ -112,8 +112,8 @@ type world struct {
 
 const adapterName = "ssm2"
 
-// newWorld starts everything; n is how many endpoints there are.
-func newWorld(t *testing.T, n int) *world {
+// newWorld starts everything; n is how many endpoints there are, timeout the timer of the routes.
+func newWorld(t *testing.T, n int, timeout time.Duration) *world {
 	t.Helper()
 	w := &world{t: t, parties: newParties(t)}
 	var addresses []string
@@ -122,7 +122,7 @@ func newWorld(t *testing.T, n int) *world {
 		e.proxy = newProxy(t, e.address)
 		w.places, addresses = append(w.places, e), append(addresses, e.proxy.address())
 	}
-	w.CPM = cpmtest.Install(t, cpmtest.Config{Document: document(addresses)})
+	w.CPM = cpmtest.Install(t, cpmtest.Config{Document: document(addresses, timeout)})
 	leaf, err := w.Authority.Issue(time.Now(), "ssm", "ssm.example")
 	must(t, err)
 	must(t, leaf.Write(w.Dir, "ssm"))
@@ -143,13 +143,13 @@ func newWorld(t *testing.T, n int) *world {
 	return w
 }
 
-func document(addresses []string) core.Document {
+func document(addresses []string, timeout time.Duration) core.Document {
 	return core.Document{
 		Adapters: []core.AdapterEntry{{
 			Name: adapterName, Kind: "ssm", Launch: "external", Identity: "ssm.example", Endpoints: addresses,
 			Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify},
 		}},
-		Routes: []core.RouteEntry{{FSP: "*", Operation: "*", Adapter: adapterName, Timeout: core.Duration(timer)}},
+		Routes: []core.RouteEntry{{FSP: "*", Operation: "*", Adapter: adapterName, Timeout: core.Duration(timeout)}},
 	}
 }
 
