@@ -16,6 +16,7 @@ import (
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
 )
 
 // Processor performs operations; package core is the one of a CPM. It sets the deadline itself: the context it is given
@@ -165,7 +166,7 @@ func (d *Door) drainAfter(ctx context.Context, failed <-chan error) error {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.limits.Drain)
 	defer cancel()
 	if err := d.Drain(bounded); err != nil {
-		d.log.LogAttrs(ctx, slog.LevelError, "the drain time is over; the requests in flight are declined")
+		d.log.LogAttrs(ctx, slog.LevelError, "the drain time is over; the requests in flight are declined", obs.Event("port.unanswered"))
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
 )
 
 // The flow control windows are fixed: measuring the link costs pings on every connection, and 64 KiB, the default, stops
@@ -91,7 +92,7 @@ func (d *Door) closeGRPC(ctx context.Context, s *grpc.Server) {
 		close(done)
 	}()
 	for _, give := range []func(){s.Stop, func() {
-		d.log.LogAttrs(ctx, slog.LevelError, "calls do not end", slog.String("port", string(GRPC)))
+		d.log.LogAttrs(ctx, slog.LevelError, "calls do not end", obs.Event("port.unanswered"), slog.String("port", string(GRPC)))
 	}} {
 		timer := time.NewTimer(time.Second)
 		select {

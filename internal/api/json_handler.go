@@ -10,6 +10,7 @@ import (
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
 )
 
 // The paths beside those of the operations, which are /v1/fsps/{fsp}/ and the operation's path.
@@ -170,5 +171,5 @@ func (x *exchange) recover() {
 		x.decline(e)
 		return
 	}
-	x.door.log.LogAttrs(x.r.Context(), slog.LevelError, "panic after the answer", slog.String("requestId", x.id))
+	x.door.log.LogAttrs(x.r.Context(), slog.LevelError, "panic after the answer", obs.Event("port.panic"), slog.String("requestId", x.id))
 }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/mojaloop/cpm/internal/obs"
 )
 
 // ErrNotLoopback is the error of a port without TLS that would listen to other machines.
@@ -135,7 +137,7 @@ func (n *listener) takePlace(ctx context.Context) bool {
 	case n.places <- struct{}{}:
 		return true
 	default:
-		n.door.log.LogAttrs(ctx, slog.LevelWarn, "no place for another connection",
+		n.door.log.LogAttrs(ctx, slog.LevelWarn, "no place for another connection", obs.Event("port.full"),
 			slog.String("port", string(n.port)), slog.Int("connections", cap(n.places)))
 	}
 	select {
@@ -171,12 +173,12 @@ func (n *listener) welcome(ctx context.Context, c *place) {
 		_ = c.Close()
 		if !c.spoken.Load() && gone(err) {
 			// Load balancers look this way whether the port is open, every few seconds each.
-			n.door.log.LogAttrs(ctx, slog.LevelDebug, "connection closed before it said anything", slog.String("port", string(n.port)),
+			n.door.log.LogAttrs(ctx, slog.LevelDebug, "connection closed before it said anything", obs.Event("port.silent"), slog.String("port", string(n.port)),
 				slog.String("address", c.RemoteAddr().String()))
 			return
 		}
 		n.door.metrics.HandshakeFailed(n.port)
-		n.door.log.LogAttrs(ctx, slog.LevelWarn, "connection refused", slog.String("port", string(n.port)),
+		n.door.log.LogAttrs(ctx, slog.LevelWarn, "connection refused", obs.Event("port.refused"), slog.String("port", string(n.port)),
 			slog.String("address", c.RemoteAddr().String()), slog.String("error", err.Error()))
 		return
 	}

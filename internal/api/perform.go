@@ -72,7 +72,7 @@ func (d *Door) panicked(ctx context.Context, id string, v any) *fault.Error {
 	if e, ok := v.(runtime.Error); ok {
 		what = e.Error()
 	}
-	d.log.LogAttrs(ctx, slog.LevelError, "panic in a request",
+	d.log.LogAttrs(ctx, slog.LevelError, "panic in a request", obs.Event("port.panic"),
 		slog.String("requestId", id), slog.String("panic", what), slog.String("stack", string(debug.Stack())))
 	return fault.From(errors.New("panic"))
 }
@@ -82,7 +82,7 @@ func (d *Door) explain(ctx context.Context, q *inquiry, err error) *fault.Error 
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e
 	}
-	d.log.LogAttrs(ctx, slog.LevelError, "operation failed", slog.String("requestId", q.id), slog.String("error", err.Error()))
+	d.log.LogAttrs(ctx, slog.LevelError, "operation failed", obs.Event("port.failed-operation"), slog.String("requestId", q.id), slog.String("error", err.Error()))
 	return fault.From(err)
 }
 
@@ -120,7 +120,7 @@ func (d *Door) conclude(ctx context.Context, q *inquiry, e *fault.Error) {
 }
 
 func (d *Door) logDecline(ctx context.Context, q *inquiry, e *fault.Error) {
-	d.log.LogAttrs(ctx, slog.LevelWarn, "request declined at the port",
+	d.log.LogAttrs(ctx, slog.LevelWarn, "request declined at the port", obs.Event("port.declined"),
 		slog.String("requestId", q.id), slog.String("port", string(q.port)), slog.String("kind", e.Kind.String()),
 		slog.String("caller", callerName(q.caller)), slog.String("address", q.caller.Address),
 		slog.String("error", e.Error()), obs.TraceID(q.trace.ID()))

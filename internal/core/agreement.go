@@ -90,12 +90,12 @@ func (c *Core) noteAgreement(ctx context.Context, err error) {
 		c.agreement.away.Store(true)
 		if c.agreement.newTrouble(troubleAway) {
 			c.log.LogAttrs(ctx, slog.LevelError, "the database does not answer; operations go on with what is in memory, nothing can be changed",
-				c.trouble(err)...)
+				c.trouble(troubleAway, err)...)
 		}
 	default:
 		if c.agreement.newTrouble(troubleBehind) {
 			c.log.LogAttrs(ctx, slog.LevelError, "this CPM cannot follow what was changed in the database; what is in memory stays",
-				c.trouble(err)...)
+				c.trouble(troubleBehind, err)...)
 		}
 	}
 	c.noteStale(ctx)
@@ -112,10 +112,10 @@ func (a *agreement) newTrouble(event string) bool {
 	return fresh
 }
 
-func (c *Core) trouble(err error) []slog.Attr {
+func (c *Core) trouble(event string, err error) []slog.Attr {
 	s := c.snapshot.Load()
 	return []slog.Attr{
-		obs.Event(c.agreement.trouble), slog.Int64("revision", s.Revision),
+		obs.Event(event), slog.Int64("revision", s.Revision),
 		slog.Duration("maxStaleness", s.Settings.MaxStaleness), obs.Err(err),
 	}
 }

@@ -114,7 +114,7 @@ type scrapeLog struct{ log *slog.Logger }
 func (l scrapeLog) Println(v ...any) {
 	for _, x := range v {
 		if err, ok := x.(error); ok {
-			l.log.Warn("metrics could not be gathered", obs.Component("probe"), obs.Err(err)) //nolint:sloglint // the library's interface has no context
+			l.log.Warn("metrics could not be gathered", obs.Component("probe"), obs.Event("probe.metrics-failed"), obs.Err(err)) //nolint:sloglint // the library's interface has no context
 		}
 	}
 }

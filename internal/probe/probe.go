@@ -123,7 +123,7 @@ func (d *Door) shutdown(ctx context.Context, s *http.Server) {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := s.Shutdown(drain); err != nil {
-		d.c.Log.WarnContext(drain, "probe requests were cut off at shutdown", obs.Component("probe"), obs.Err(err))
+		d.c.Log.WarnContext(drain, "probe requests were cut off at shutdown", obs.Component("probe"), obs.Event("probe.cut-off"), obs.Err(err))
 		_ = s.Close()
 	}
 }
