@@ -107,10 +107,16 @@ for package in canon fspiop core fault route; do
 done
 stage="" # what follows speaks for itself, and its last line is the last
 mkdir "$scratch/spec"
-# The second go test compares docs/spec-conformance.md with what the passing tests of the first have recorded.
+# The program is tested end to end on each database. The last go test compares docs/spec-conformance.md with what the
+# passing tests of the first have recorded.
 {
   code=0
   CPM_SPEC_RESULTS=$scratch/spec go test -json -race -count=1 -cover -timeout 25m ./... || code=$?
+  if [ "${CPM_NO_DATABASES:-}" != 1 ]; then
+    for database in postgres mysql; do
+      CPM_E2E_DATABASE=$database go test -json -count=1 ./test/e2e || code=$?
+    done
+  fi
   go test -json -count=1 ./internal/spec -run '^TestConformance$' -args -results "$scratch/spec" || code=$?
   exit "$code"
 } |

@@ -25,6 +25,9 @@ type dialect struct {
 	// lock is a query that waits for the one lock of a database, which its session then holds until it ends: 1 is taken,
 	// anything else is not yet. Empty if the engine has none.
 	lock string
+	// lease has the server end the session, and with it the lock, when it has said nothing for a time in whole seconds: a
+	// machine that vanished closes no connection.
+	lease func(seconds int) string
 }
 
 type verdict int

@@ -119,7 +119,8 @@ func (s *Store) ForgetMigrations(ctx context.Context) error {
 }
 
 // HoldLock takes the lock of the migrations until it is released.
-func (s *Store) HoldLock(ctx context.Context) (release func(), err error) {
+func (s *Store) HoldLock(ctx context.Context, lease time.Duration) (release func(), err error) {
+	s.lease = lease
 	session, err := s.db.Conn(ctx)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/pressly/goose/v3"
@@ -26,7 +27,8 @@ func mariaEngine() engine {
 			// The snapshot is made by the first SELECT, which comes after the revision is taken.
 			writing: sql.LevelRepeatableRead,
 			// Locks are the server's; the name makes it the database's. 0 after five seconds: ask again.
-			lock: "SELECT GET_LOCK(CONCAT('cpm-', MD5(DATABASE())), 5)",
+			lock:  "SELECT GET_LOCK(CONCAT('cpm-', MD5(DATABASE())), 5)",
+			lease: func(seconds int) string { return fmt.Sprintf("SET SESSION wait_timeout = %d", seconds) },
 		},
 		connect:     connectMaria,
 		migrations:  goose.DialectMySQL,

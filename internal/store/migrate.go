@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -28,6 +29,10 @@ func (s *Store) prepare(ctx context.Context, e engine, sources fs.FS) error {
 		if err := s.takeLock(ctx, session); err != nil {
 			return err
 		}
+		holding, release := context.WithCancel(ctx)
+		released := make(chan struct{})
+		go func() { defer close(released); s.holdLock(holding, session) }()
+		defer func() { release(); <-released }()
 	}
 	if err := s.migrate(ctx, e, sources); err != nil {
 		return err
@@ -35,7 +40,14 @@ func (s *Store) prepare(ctx context.Context, e engine, sources fs.FS) error {
 	return s.identify(ctx)
 }
 
+// lease is how long the lock is held by a process that is not heard of.
+const lease = 30 * time.Second
+
+// takeLock waits for the lock. Who holds it has to be heard of within the lease.
 func (s *Store) takeLock(ctx context.Context, session *sql.Conn) error {
+	if _, err := session.ExecContext(ctx, s.dialect.lease(int(s.lease/time.Second))); err != nil {
+		return err
+	}
 	for {
 		var taken sql.NullInt64
 		if err := session.QueryRowContext(ctx, s.dialect.lock).Scan(&taken); err != nil {
@@ -46,6 +58,20 @@ func (s *Store) takeLock(ctx context.Context, session *sql.Conn) error {
 		}
 		if err := pause(ctx, 1); err != nil {
 			return err
+		}
+	}
+}
+
+// holdLock keeps the lock until ctx ends. If it cannot, another process migrates too, and finds what is there already.
+func (s *Store) holdLock(ctx context.Context, session *sql.Conn) {
+	tick := time.NewTicker(s.lease / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_, _ = session.ExecContext(ctx, "SELECT 1")
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -29,7 +30,8 @@ func postgresEngine() engine {
 			// earlier, as on every stricter level.
 			writing: sql.LevelReadCommitted,
 			// One number a database; a session that ends gives it back.
-			lock: "SELECT 1 FROM pg_advisory_lock(6516845)",
+			lock:  "SELECT 1 FROM pg_advisory_lock(6516845)",
+			lease: func(seconds int) string { return fmt.Sprintf("SET idle_session_timeout = '%ds'", seconds) },
 		},
 		connect:     connectPostgres,
 		migrations:  goose.DialectPostgres,

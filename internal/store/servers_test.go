@@ -37,6 +37,7 @@ func onServer(t *testing.T, start func(testing.TB) *storetest.Server) {
 	for name, run := range map[string]func(*testing.T, *storetest.Server){
 		"many open an empty database at once":            manyOpenAtOnce,
 		"one migrates at a time":                         oneMigrates,
+		"the lock of one that vanished expires":          lockExpires,
 		"the schema is what the program knows":           schemaOnServer,
 		"a change whose session is ended stores nothing": sessionEnded,
 		"a name that is too long is refused":             tooLong,
@@ -88,7 +89,7 @@ func manyOpenAtOnce(t *testing.T, server *storetest.Server) {
 
 func oneMigrates(t *testing.T, server *storetest.Server) {
 	config := server.Database(t).Config()
-	release, err := storetest.Open(t, config).HoldLock(t.Context())
+	release, err := storetest.Open(t, config).HoldLock(t.Context(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +101,17 @@ func oneMigrates(t *testing.T, server *storetest.Server) {
 		t.Errorf("got %v while another migrates", err)
 	}
 	release()
+	_ = storetest.Open(t, config)
+}
+
+// One that vanished leaves a session that says nothing.
+func lockExpires(t *testing.T, server *storetest.Server) {
+	config := server.Database(t).Config()
+	release, err := storetest.Open(t, config).HoldLock(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
 	_ = storetest.Open(t, config)
 }
 

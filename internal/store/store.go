@@ -42,6 +42,7 @@ type Store struct {
 	// turn lets the writers of this process wait here, in order, instead of polling for the database's lock.
 	turn       chan struct{}
 	settleTime time.Duration
+	lease      time.Duration
 }
 
 // Open opens the database and brings its schema up to date. A schema newer than this program is fault.State.
@@ -64,6 +65,7 @@ func open(ctx context.Context, e engine, connector driver.Connector, migrations 
 	}
 	s := &Store{
 		db: sql.OpenDB(connector), dialect: e.dialect, tables: tables(e.dialect), turn: make(chan struct{}, 1), settleTime: settleTime,
+		lease: lease,
 	}
 	s.db.SetMaxOpenConns(e.connections)
 	s.db.SetMaxIdleConns(e.connections)

@@ -26,7 +26,7 @@ const (
 // TestTermUnderLoad ends the process again and again while it has much to do: every request is answered or clearly
 // declined, none is lost, and the process ends by itself.
 func TestTermUnderLoad(t *testing.T) {
-	m := cpmtest.Install(t, cpmtest.Config{Tune: func(c *config.Config) { c.DrainTimeout = 45 * time.Second }})
+	m := install(t, cpmtest.Config{Tune: func(c *config.Config) { c.DrainTimeout = 45 * time.Second }})
 	var sent, late, declined, refused int64
 	for round := range rounds {
 		p := launch(t, m)
@@ -57,11 +57,11 @@ func (p *process) endedInOrder() {
 	p.t.Helper()
 	var order []string
 	for _, e := range p.log.where(func(e event) bool {
-		return slices.Contains([]string{"cpm.shutting-down", "adapter.shutdown", "cpm.inactive", "database.close", "cpm.stopped"}, e.Event)
+		return slices.Contains([]string{"cpm.shutting-down", "adapter.closed", "cpm.inactive", "database.close", "cpm.stopped"}, e.Event)
 	}) {
 		order = append(order, e.Event)
 	}
-	if diff := cmp.Diff([]string{"cpm.shutting-down", "adapter.shutdown", "cpm.inactive", "cpm.stopped"}, order); diff != "" {
+	if diff := cmp.Diff([]string{"cpm.shutting-down", "adapter.closed", "cpm.inactive", "cpm.stopped"}, order); diff != "" {
 		p.t.Errorf("the end is logged as (-want +got):\n%s", diff)
 	}
 	if left, err := filepath.Glob(filepath.Join(p.Config.DataDir, "*-wal")); err != nil || len(left) != 0 {

@@ -20,7 +20,7 @@ const (
 // TestNoAcknowledgedKeyIsLost kills the process again and again while keys are added: what was acknowledged is there
 // afterwards and works, what was not is there whole or not at all, and nothing else has changed.
 func TestNoAcknowledgedKeyIsLost(t *testing.T) {
-	m := cpmtest.Install(t, cpmtest.Config{})
+	m := install(t, cpmtest.Config{})
 	book, theirs := newLedger(), newP256(t)
 	first := int64(0)
 	for round := range kills {

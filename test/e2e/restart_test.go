@@ -27,7 +27,7 @@ func stocked(t *testing.T, s stock) (*process, *ledger) {
 		d.FSPs = append(d.FSPs, core.FSPEntry{Name: fspNumber(i)})
 	}
 	d.FSPs = append(d.FSPs, core.FSPEntry{Name: "payerfsp"})
-	p := launch(t, cpmtest.Install(t, cpmtest.Config{Document: d}))
+	p := launch(t, install(t, cpmtest.Config{Document: d}))
 	book := newLedger()
 	heavy, light := []keyPair{newRSA(t), newRSA(t)}, newP256(t)
 	for i := range s.private + s.public {

@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 		marker: "marker-" + rand.Text(), keys: map[string]keyPair{}, tally: newTally(),
 		clients: map[string]cpmv1.CryptographicServiceClient{},
 	}
-	m := cpmtest.Install(t, cpmtest.Config{Document: worldDocument()})
+	m := install(t, cpmtest.Config{Document: worldDocument()})
 	w.certificates = callers(t, m)
 	w.process = launch(t, m)
 	w.populate(t)
