@@ -156,23 +156,31 @@ func (a *app) adapterRefresh() *cobra.Command {
 
 // refreshCommand makes refresh-config and refresh-keys.
 func (a *app) refreshCommand(what, name string) *cobra.Command {
-	var (
-		dial func() *command.Client
-		out  *output
-	)
-	c := a.command(verb{
-		use: "refresh-" + what, short: "Have the CPM read its " + name + " from the database again",
-		long: "Configuration and keys are read together. The present ones serve until the new ones are read, checked and in\n" +
-			"place; if anything fails they stay, and the command says why. A deleted key leaves memory before the answer.",
-		examples: []string{"cpm refresh-" + what, "cpm refresh-" + what + " -o json"},
-		run: func(ctx context.Context, _ []string) error {
-			client := dial()
-			defer client.Close()
-			return a.refresh(ctx, client, what, out)
-		},
+	return a.administer(verb{
+		use: "refresh-" + what + " [ADAPTER]", short: "Have the CPM read its " + name + " from the database again", args: cobra.MaximumNArgs(1),
+		long: "Configuration and keys are read together, and every adapter follows them: the specification's refresh of one adapter\n" +
+			"is contained in it, and ADAPTER only has to be there. The present ones serve until the new ones are read, checked and\n" +
+			"in place; if anything fails they stay, and the command says why. A deleted key leaves memory before the answer.",
+		examples: []string{"cpm refresh-" + what, "cpm refresh-" + what + " ssm1 -o json"},
+	}, func(ctx context.Context, client *command.Client, out *output, args []string) error {
+		if len(args) == 1 {
+			if err := knownAdapter(ctx, client, args[0]); err != nil {
+				return err
+			}
+		}
+		return a.refresh(ctx, client, what, out)
 	})
-	dial, out = a.socketFlag(c), a.outputFlag(c)
-	return c
+}
+
+func knownAdapter(ctx context.Context, client *command.Client, name string) error {
+	all, err := client.Adapters(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(all.Adapters, func(v core.AdapterView) bool { return v.Name == name }) {
+		return withHint(fault.New(fault.NotFound, "the adapter is not known"), "see what there is with: cpm adapter list")
+	}
+	return nil
 }
 
 // refresh has the CPM refresh, and shows the receipt on out unless that is nil.

@@ -69,8 +69,8 @@ func (a *app) root() *cobra.Command {
 			"CPM_OUTPUT. Exit codes: 0 done, 1 failed or signature not valid, 2 wrong use, 3 not allowed, 4 not found,\n"+
 			"5 not possible in this state, 6 try again later.",
 		a.serverCommand(), a.devCommand(), a.adapterCommand(), a.applyCommand(), a.configCommand(), a.rootKeyCommand(), a.fspCommand(), a.keyCommand(), a.keyUpdateCommand(), a.enrollCommand(),
-		a.routeCommand(), a.grantCommand(), a.opCommand(), a.pkiCommand(), a.doctorCommand(), a.statusCommand(), a.commandCommand(),
-		a.refreshCommand(command.RefreshConfig, "configuration"), a.refreshCommand(command.RefreshKeys, "keys"), a.benchCommand(), a.versionCommand())
+		a.routeCommand(), a.grantCommand(), a.userCommand(), a.groupCommand(), a.whitelistCommand(), a.tokenCommand(), a.opCommand(), a.pkiCommand(), a.doctorCommand(), a.statusCommand(), a.commandCommand(),
+		a.shutdownCommand(), a.startupCommand(), a.refreshCommand(command.RefreshConfig, "configuration"), a.refreshCommand(command.RefreshKeys, "keys"), a.benchCommand(), a.versionCommand())
 	root.Version = version()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true

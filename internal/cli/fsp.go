@@ -181,17 +181,22 @@ func (a *app) fspMove(word, short, long string) *cobra.Command {
 
 // change has the change made and shows its receipt.
 func (a *app) change(ctx context.Context, client *command.Client, out *output, change core.Change, document any) error {
-	if document != nil {
-		text, err := json.Marshal(document)
-		if err != nil {
-			return err
-		}
-		change.Document = text
-	}
-	receipt, err := client.Apply(ctx, change)
+	receipt, err := submit(ctx, client, change, document)
 	if err != nil {
 		return err
 	}
 	a.say("%s %s: done; the configuration is at revision %d", change.Action, printable(change.Target), receipt.Revision)
 	return out.print(receiptAnswer(receipt, []string{change.Target}))
+}
+
+// submit has a change with a document made.
+func submit(ctx context.Context, client *command.Client, change core.Change, document any) (command.Receipt, error) {
+	if document != nil {
+		text, err := json.Marshal(document)
+		if err != nil {
+			return command.Receipt{}, err
+		}
+		change.Document = text
+	}
+	return client.Apply(ctx, change)
 }

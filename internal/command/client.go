@@ -81,6 +81,11 @@ func (c *Client) Grants(ctx context.Context) (Grants, error) {
 	return ask[Grants](ctx, c, "/v1/grants", nil)
 }
 
+// Operators lists users, groups and whitelists.
+func (c *Client) Operators(ctx context.Context) (core.OperatorsView, error) {
+	return ask[core.OperatorsView](ctx, c, "/v1/operators", nil)
+}
+
 // Try asks what would become of a request.
 func (c *Client) Try(ctx context.Context, f cpm.FSP, o cpm.Operation) (core.Trial, error) {
 	return ask[core.Trial](ctx, c, "/v1/route-trial", url.Values{"fsp": {string(f)}, "operation": {string(o)}})

@@ -3,12 +3,14 @@
 //
 //	POST /v1/changes      {"action","target","document":{…},"secret":"<base64>","expectRevision","requestId"} → {"revision","detail"}
 //	POST /v1/refresh      {"what":"config"|"keys","requestId"} → {"revision"}
+//	POST /v1/shutdown     ends the CPM
 //	GET  /v1/status       state, adapters and counters
 //	GET  /v1/adapters     adapters and their endpoints
 //	GET  /v1/fsps         participants
 //	GET  /v1/keys         ?fsp=&name=&history=true
 //	GET  /v1/routes       rules
 //	GET  /v1/grants       grants
+//	GET  /v1/operators    users, groups and whitelists
 //	GET  /v1/route-trial  ?fsp=&operation=
 //
 // Only action is mandatory in a change, and what in a refresh. A decline has the body of every other door and, beside it, "message": the whole
@@ -37,6 +39,8 @@ type Core interface {
 	Keys(f cpm.FSP, name string, history bool) []core.KeyView
 	Routes() []core.RouteView
 	Grants() []access.Grant
+	Operators() core.OperatorsView
+	Halt(ctx context.Context, p cpm.Principal, requestID string) error
 	Try(f cpm.FSP, o cpm.Operation) core.Trial
 }
 

@@ -30,13 +30,15 @@ func (f fake) Refresh(ctx context.Context, p cpm.Principal, o core.RefreshOrder)
 	return f.refresh(ctx, p, o)
 }
 
-func (f fake) Survey(context.Context) core.StatusView        { return core.StatusView{Name: "fake"} }
-func (f fake) Adapters() []core.AdapterView                  { return nil }
-func (f fake) FSPs() []core.FSPView                          { return nil }
-func (f fake) Keys(cpm.FSP, string, bool) []core.KeyView     { return nil }
-func (f fake) Routes() []core.RouteView                      { return nil }
-func (f fake) Grants() []access.Grant                        { return nil }
-func (f fake) Try(_ cpm.FSP, _ cpm.Operation) (t core.Trial) { return t }
+func (f fake) Survey(context.Context) core.StatusView            { return core.StatusView{Name: "fake"} }
+func (f fake) Adapters() []core.AdapterView                      { return nil }
+func (f fake) FSPs() []core.FSPView                              { return nil }
+func (f fake) Keys(cpm.FSP, string, bool) []core.KeyView         { return nil }
+func (f fake) Routes() []core.RouteView                          { return nil }
+func (f fake) Grants() []access.Grant                            { return nil }
+func (f fake) Halt(context.Context, cpm.Principal, string) error { return nil }
+func (f fake) Operators() (v core.OperatorsView)                 { return v }
+func (f fake) Try(_ cpm.FSP, _ cpm.Operation) (t core.Trial)     { return t }
 
 // lines is a log that can be read while it is written.
 type lines struct {

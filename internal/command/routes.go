@@ -24,12 +24,14 @@ func (d *Door) routes() []route {
 	return []route{
 		{"POST /v1/changes", d.change},
 		{"POST /v1/refresh", d.refresh},
+		{"POST /v1/shutdown", d.shutdown},
 		{"GET /v1/status", d.status},
 		{"GET /v1/adapters", d.adapters},
 		{"GET /v1/fsps", d.fsps},
 		{"GET /v1/keys", d.keys},
 		{"GET /v1/routes", d.rules},
 		{"GET /v1/grants", d.grants},
+		{"GET /v1/operators", d.operators},
 		{"GET /v1/route-trial", d.trial},
 		{"/", func(*call) (any, error) {
 			return nil, fault.New(fault.NotFound, "this door has no such path, or not this method")
@@ -73,6 +75,11 @@ func (d *Door) rules(c *call) (any, error) {
 func (d *Door) grants(c *call) (any, error) {
 	_, err := query(c)
 	return Grants{grantViews(d.core.Grants())}, err
+}
+
+func (d *Door) operators(c *call) (any, error) {
+	_, err := query(c)
+	return d.core.Operators(), err
 }
 
 func (d *Door) trial(c *call) (any, error) {

@@ -66,7 +66,7 @@ type work struct {
 
 // actions is the table of everything that can be changed.
 func actions() map[string]act {
-	return map[string]act{
+	all := map[string]act{
 		"adapter.start": startAdapter,
 		"adapter.stop":  stopAdapter,
 		"config.apply":  applyConfig,
@@ -87,6 +87,10 @@ func actions() map[string]act {
 
 		actionKeyUpdate: signedChange,
 	}
+	for name, change := range edits() {
+		all[name] = edit(change)
+	}
+	return all
 }
 
 // Actions lists the names of the actions that may be asked for.
@@ -200,10 +204,9 @@ func allowChange(s *Snapshot, p cpm.Principal, change Change) error {
 	return s.Rules.AllowChange(p, change.Action)
 }
 
-// entry is the record of the change. A whole configuration is compared with the snapshot, so the store must be at its
-// revision.
+// entry is the record of the change. What is compared with the snapshot needs the store to be at its revision.
 func (w *work) entry() store.Entry {
-	if w.change.Action == "config.apply" && w.change.ExpectRevision == 0 {
+	if compares(w.change.Action) && w.change.ExpectRevision == 0 {
 		w.change.ExpectRevision = w.before.Revision
 	}
 	return store.Entry{
