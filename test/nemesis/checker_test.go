@@ -41,6 +41,8 @@ func newCounters() counters {
 type verdict struct {
 	accepted, ok, declined, cut int
 	kinds                       map[string]int
+	// texts are those of the declines.
+	texts map[string]int
 	// counters is what the CPM's must be.
 	counters   counters
 	violations []string
@@ -65,7 +67,7 @@ func (v *verdict) String() string {
 func (j *journal) check(mayCut bool) *verdict {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	v := &verdict{kinds: map[string]int{}, counters: newCounters()}
+	v := &verdict{kinds: map[string]int{}, texts: map[string]int{}, counters: newCounters()}
 	for _, id := range slices.Sorted(maps.Keys(j.asked)) {
 		v.accepted++
 		v.request(id, j.asked[id], j.answers[id])
@@ -110,6 +112,7 @@ func (v *verdict) request(id uint64, s sent, answers []got) {
 		v.declined++
 		n.Failed++
 		v.kinds[a.kind]++
+		v.texts[a.text]++
 		v.counters.Declines[a.kind+" "+s.port]++
 	case a.outcome == cut:
 		v.cut++

@@ -34,6 +34,7 @@ const (
 type got struct {
 	outcome string
 	kind    string            // of a decline
+	text    string            // of a decline, for people
 	headers map[string]string // of a signed message
 	body    string            // of a signed message
 	valid   bool              // of a verification

@@ -148,7 +148,7 @@ func (s sent) read(r *cpmv1.ProcessResponse) got {
 	case *cpmv1.ProcessResponse_Error:
 		for _, x := range m.Error.GetErrorInformation().GetExtensionList().GetExtension() {
 			if x.GetKey() == "kind" {
-				return got{outcome: declined, kind: x.GetValue()}
+				return got{outcome: declined, kind: x.GetValue(), text: m.Error.GetErrorInformation().GetErrorDescription()}
 			}
 		}
 		return got{outcome: declined, problem: "a decline without its kind"}

@@ -187,6 +187,12 @@ func (w *world) startCore() {
 // up waits until every endpoint has its link.
 func (w *world) up() {
 	w.t.Helper()
+	w.linked(len(w.places))
+}
+
+// linked waits until so many endpoints have their links, as the core sees it.
+func (w *world) linked(want int) {
+	w.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		n := 0
 		s, err := w.Admin.Status(w.t.Context())
@@ -197,12 +203,12 @@ func (w *world) up() {
 				}
 			}
 		}
-		if n == len(w.places) {
+		if n == want {
 			return
 		}
 		if time.Now().After(deadline) {
 			text, _ := json.Marshal(s)
-			w.t.Fatalf("not every endpoint is up: %v %s\n%s", err, text, w.core.log())
+			w.t.Fatalf("%d endpoints are up, %d are wanted: %v %s\n%s", n, want, err, text, w.core.log())
 		}
 	}
 }
