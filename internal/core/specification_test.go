@@ -290,14 +290,10 @@ func TestWhatOneEndpointDeclinesAsUnavailableAnotherOneDoes(t *testing.T) {
 		"device":      {fault.New(fault.Device, "broken"), fault.Device, 1},
 	} {
 		asked = nil
-		opened := []cpm.Module{endpoint("one", c.err), endpoint("two", nil)}
 		r := newRig(t)
 		r.must(r.Load(t.Context()))
-		r.open["far"] = func() (cpm.Module, error) {
-			m := opened[0]
-			opened = opened[1:]
-			return m, nil
-		}
+		r.open["far@a.example:1"] = func() (cpm.Module, error) { return endpoint("one", c.err), nil }
+		r.open["far@b.example:2"] = func() (cpm.Module, error) { return endpoint("two", nil), nil }
 		d := document()
 		d.Adapters = append(d.Adapters, core.AdapterEntry{
 			Name: "far", Kind: "ssm", Launch: "external", Identity: "far.example", Endpoints: []string{"a.example:1", "b.example:2"},

@@ -54,6 +54,9 @@ type process struct {
 func SSM(ctx context.Context, o AdapterOptions) error {
 	p := &process{AdapterOptions: o}
 	if o.Managed {
+		// A service manager may signal every process of the CPM at once. This one still has to answer what the CPM has accepted:
+		// it ends when the CPM tells it to, or is gone.
+		ctx = context.WithoutCancel(ctx)
 		if err := p.inherit(); err != nil {
 			return err
 		}
