@@ -66,6 +66,7 @@ func edit(change func(w *work, next tables) error) act {
 		if err := next.derive(); err != nil {
 			return err
 		}
+		w.urgent = true // who may do less from now on may not do more at another CPM
 		return w.write(next.rows)
 	}
 }
