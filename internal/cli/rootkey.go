@@ -43,7 +43,10 @@ func (a *app) rootKeyInstall() *cobra.Command {
 		use: "install FROM TO", short: "Copy a root key from a mounted secret to a file of this user",
 		long: "Container platforms mount secrets as files of another owner, or readable by a group, and a CPM refuses such a\n" +
 			"root key. This copies it to a new file that only this user can read. The same key being there already is fine.",
-		examples: []string{"cpm root-key install /secret/root.key /run/cpm-root/root.key"},
+		examples: []string{
+			"cpm root-key install /secret/root.key /run/cpm-root/root.key",
+			"cpm root-key install /run/credentials/root.key /var/lib/cpm/root.key",
+		},
 		args:     cobra.ExactArgs(2),
 		run: func(_ context.Context, args []string) error {
 			if err := seal.InstallRootKeyFile(args[0], args[1]); err != nil {

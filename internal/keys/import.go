@@ -133,6 +133,7 @@ func (i *Imports) forget(id string) {
 
 // wipe overwrites the private half; the big integer holds the only copy that is reachable.
 func wipe(k *ecdsa.PrivateKey) {
+	//lint:ignore SA1019 deprecated for arithmetic, and the only way to the words of the number
 	clear(k.D.Bits()) //nolint:staticcheck // deprecated for arithmetic, and the only way to the words of the number
 }
 
