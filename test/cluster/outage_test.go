@@ -126,6 +126,11 @@ func TestACutOffReplicaDeclinesAfterMaxStaleness(t *testing.T) {
 		b := newReplica(t, cpmtest.Start(t, cpmtest.Config{Beside: a.CPM, Database: d.Through(cut.address())}))
 		_, err := b.sign("")
 		must(t, err)
+		eventually(t, "the first knows of the other", func() bool {
+			a.AddKey(addition("other"), nil)
+			receipt, err := a.Admin.Apply(t.Context(), deletion("other"))
+			return err == nil && len(receipt.Replicas.Confirmed) == 2
+		})
 		cut.down()
 		eventually(t, "the outage is noticed", func() bool { return strings.Contains(b.Log(), "database.unreachable") })
 		if _, err := b.sign(""); err != nil {
