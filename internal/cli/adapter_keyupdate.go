@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ func (a *app) adapterKeyUpdateCommand() *cobra.Command {
 	f.StringVar(&o.Door.Cert, "door-cert", "", "PEM file with the certificate that FSPs are shown (default that of --cert)")
 	f.StringVar(&o.Door.Key, "door-key", "", "PEM file with its private key (default that of --key)")
 	f.StringVar(&o.Door.ClientCA, "client-ca", "", "PEM file with the authority of the FSPs' certificates (default that of --ca)")
-	f.StringVar(&o.Door.CRL, "client-crl", "", "PEM file with lists of revoked certificates of the FSPs (default: none is asked)")
+	f.StringVar(&o.Door.CRL, "client-crl", "", "PEM file with lists of revoked certificates of --client-ca (default: none is asked, or that of --crl without --client-ca)")
 	f.BoolVar(&o.ServerOnly, "server-tls-only", false, "ask FSPs for no certificate; their signatures authenticate the updates")
 	f.StringVar(&o.Log.Format, "log-format", o.Log.Format, "json or mojaloop")
 	f.StringVar(&o.Log.Level, "log-level", o.Log.Level, "least urgent level that is written")
@@ -60,6 +61,9 @@ func checkKeyUpdateAdapter(o *server.KeyUpdateOptions) error {
 	}
 	if o.Door.ClientCA == "" {
 		o.Door.ClientCA = o.TLS.ClientCA
+		if !o.ServerOnly {
+			o.Door.CRL = cmp.Or(o.Door.CRL, o.TLS.CRL)
+		}
 	}
 	return nil
 }

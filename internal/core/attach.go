@@ -33,6 +33,7 @@ type attachment struct {
 	name, typ  string
 	identities []string
 	settings   []byte
+	revision   int64 // of settings
 	service    cpm.Service
 	// over is closed when it is no longer attached and has been told to end, or went by itself.
 	over chan struct{}
@@ -70,10 +71,13 @@ func (r *attachments) settings(a *attachment) []byte {
 	return a.settings
 }
 
-func (r *attachments) configured(a *attachment, settings []byte) {
+// configured notes what an adapter was told; it ignores what is older than what it has.
+func (r *attachments) configured(a *attachment, settings []byte, revision int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a.settings = settings
+	if revision >= a.revision {
+		a.settings, a.revision = settings, revision
+	}
 }
 
 // remove takes an attachment out; false if it was not there any more.
@@ -124,7 +128,7 @@ func (r *attachments) enter(a *attachment, now func() *Snapshot) (settings []byt
 	if len(r.by[a.name]) >= maxAttached {
 		return nil, 0, fault.New(fault.Busy, "as many replicas of this adapter are connected as may be: %d", maxAttached)
 	}
-	a.settings = s.told(config)
+	a.settings, a.revision = s.told(config), s.Revision
 	r.by[a.name] = append(r.by[a.name], a)
 	delete(r.refused, a.name)
 	return a.settings, s.Revision, nil
@@ -197,7 +201,7 @@ func (c *Core) configure(ctx context.Context, a *attachment, config *route.Adapt
 			obs.Adapter(a.name), obs.Err(err))
 		return err
 	}
-	c.attached.configured(a, settings)
+	c.attached.configured(a, settings, s.Revision)
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the adapter has been configured", obs.Event("adapter.configured"), obs.Adapter(a.name))
 	return nil
 }

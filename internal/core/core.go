@@ -73,6 +73,8 @@ type Core struct {
 	commanded atomic.Bool // an operator has commanded the Shutdown of the whole
 
 	changing sync.Mutex // one Apply at a time in this process
+	// ended says, to who holds changing, that the adapters have ended: nothing may start others.
+	ended bool
 	// retiring are the adapters that complete what they have, beside what follows.
 	retiring  sync.WaitGroup
 	agreement agreement
@@ -168,6 +170,11 @@ func (c *Core) enter() error {
 	case c.state == cpm.Starting:
 		return fault.New(fault.Unavailable, "the CPM is starting; try again shortly").After(time.Second)
 	}
+	return errClosed()
+}
+
+// errClosed declines a request that comes too late.
+func errClosed() error {
 	return fault.New(fault.Unavailable, "the CPM is shutting down; send the request to another one").After(time.Second)
 }
 

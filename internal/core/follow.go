@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
 	"github.com/mojaloop/cpm/internal/store"
@@ -108,8 +107,8 @@ func (c *Core) catchUp(ctx context.Context) error {
 	// A change may have taken its time, to reach an adapter for example; the database is not to blame for it.
 	look, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
-	if c.State() == cpm.Inactive {
-		return nil // the adapters have ended
+	if c.ended {
+		return nil
 	}
 	before := c.snapshot.Load()
 	next, err := c.agree(ctx, look, before)

@@ -19,7 +19,7 @@ func (c *Core) ImportKey(ctx context.Context, adapterName, requestID string, ask
 	k, err := c.importKey(ask)
 	attrs := []slog.Attr{
 		obs.Event("import-key." + outcome(err)), obs.RequestID(requestID), obs.Adapter(adapterName),
-		slog.String("address", ask.GetCredential().GetAddress()),
+		slog.String("address", addressOf(ask.GetCredential().GetAddress())),
 	}
 	if f := cpm.FSP(ask.GetFsp()); c.snapshot.Load().FSPs[f] != nil {
 		attrs = append(attrs, obs.FSP(f))
@@ -40,10 +40,11 @@ func (c *Core) importKey(ask *cpmv1.ImportKeyAsk) (keys.ImportKey, error) {
 	case !f.Valid():
 		return keys.ImportKey{}, fault.New(fault.Invalid, "name the FSP: 1 to 128 visible characters without / \" \\")
 	}
+	who := asker(ask.GetCredential())
 	if _, err := c.snapshot.Load().active(f); err != nil {
-		return c.imports.Decoy()
+		return c.imports.Decoy(f, who)
 	}
-	return c.imports.New(f, asker(ask.GetCredential()))
+	return c.imports.New(f, who)
 }
 
 // asker is who holds import keys: the names of a certificate, or else an address.

@@ -187,11 +187,18 @@ func TestImportKeysAreBoundedAndExpire(t *testing.T) {
 	r.must(ask("payeefsp", "192.0.2.1"))
 	r.pass(10*time.Minute + time.Second)
 	r.must(ask("payerfsp", "192.0.2.1"))
-	for range 100 {
-		r.must(ask("nobody", "192.0.2.1")) // looks the same, and takes no place
+	// An FSP that is not known looks the same, to its bounds, and takes no place of another.
+	for range 4 {
+		r.must(ask("nobody", "192.0.2.1"))
 	}
+	kind(t, ask("nobody", "192.0.2.1"), fault.Busy)
+	r.must(ask("nobody", "192.0.2.2"))
+	r.must(ask("nobodyelse", "192.0.2.1"))
+	r.must(ask("payerfsp", "192.0.2.1"))
+	r.pass(10*time.Minute + time.Second)
+	r.must(ask("nobody", "192.0.2.1"))
 	kind(t, ask("a/b", "192.0.2.1"), fault.Invalid)
-	if made, declined := len(r.logged("import-key.made")), len(r.logged("import-key.declined")); made != 107 || declined != 2 {
+	if made, declined := len(r.logged("import-key.made")), len(r.logged("import-key.declined")); made != 15 || declined != 3 {
 		t.Errorf("%d and %d were logged", made, declined)
 	}
 	r.BeginShutdown(t.Context())

@@ -30,7 +30,7 @@ type updating struct {
 // change like any other, by the principal fsp:NAME. When the answer is there, so is the key in memory, or gone from memory
 // and from every adapter. An error is always a fault; every outcome is logged and counted.
 func (c *Core) KeyUpdate(ctx context.Context, adapterName, requestID string, ask *cpmv1.KeyUpdateAsk) (*cpmv1.KeyUpdateReply, error) {
-	u := &updating{adapter: adapterName, requestID: requestID, address: ask.GetCredential().GetAddress()}
+	u := &updating{adapter: adapterName, requestID: requestID, address: addressOf(ask.GetCredential().GetAddress())}
 	if err := c.keyUpdate(ctx, u, ask.GetJws()); err != nil {
 		c.updateRefused(ctx, u, err)
 		return nil, fault.From(err)

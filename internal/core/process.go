@@ -83,6 +83,9 @@ func (c *Core) admit(t *trip) error {
 		if err != nil && (t.adapter == nil || !t.adapter.isRetired()) {
 			return err
 		}
+		if t.snapshot == c.snapshot.Load() { // nothing takes the adapter's place: they have all ended
+			return errClosed()
+		}
 	}
 }
 

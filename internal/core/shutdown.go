@@ -22,15 +22,17 @@ func (c *Core) endAdapters(ctx context.Context) error {
 
 // endWorking ends all but the Command adapters. No change is made meanwhile.
 func (c *Core) endWorking(ctx context.Context) error {
-	c.changing.Lock()
-	defer c.changing.Unlock()
-	err := wait(ctx, &c.retiring)
-	s := c.snapshot.Load()
 	end := (*endpoint).release
 	if c.commanded.Load() {
 		end = (*endpoint).shutdown
-		c.endAttached(ctx, s, route.TypeKeyUpdate)
+		// Before the lock: they are drained when the key updates that wait for it have been declined.
+		c.endAttached(ctx, c.snapshot.Load(), route.TypeKeyUpdate)
 	}
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	c.ended = true
+	err := wait(ctx, &c.retiring)
+	s := c.snapshot.Load()
 	var group sync.WaitGroup
 	for name, a := range s.adapters {
 		group.Go(func() { c.logClosed(ctx, name, a.retire(ctx, s.Settings.ShutdownTimeout, end)) })

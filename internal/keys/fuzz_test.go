@@ -48,7 +48,7 @@ func FuzzParseUpdate(f *testing.F) {
 // Nothing that is not sealed to the import key opens, and nothing panics.
 func FuzzOpenSealedKey(f *testing.F) {
 	now := func() time.Time { return time.Unix(2e9, 0) }
-	foreign, err := NewImports(now).Decoy()
+	foreign, err := NewImports(now).Decoy("payerfsp", "asker")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -37,6 +37,9 @@ type Imports struct {
 
 	mu  sync.Mutex
 	out map[string]importKey
+	// decoys open nothing. The same bounds hold for them, so that these do not tell them apart, but they take no other's
+	// place.
+	decoys map[string]importKey
 }
 
 type importKey struct {
@@ -48,36 +51,57 @@ type importKey struct {
 
 // NewImports makes an empty Imports.
 func NewImports(now func() time.Time) *Imports {
-	return &Imports{now: now, out: map[string]importKey{}}
+	return &Imports{now: now, out: map[string]importKey{}, decoys: map[string]importKey{}}
 }
 
 // New makes an import key for one update of an FSP. The asker, whoever that is, has a few at a time, so that nobody takes
 // all the places of an FSP. fault.Busy if there are too many.
 func (i *Imports) New(f cpm.FSP, asker string) (ImportKey, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return ImportKey{}, err
-	}
-	k, err := i.describe(private)
+	private, k, err := i.fresh()
 	if err != nil {
 		return ImportKey{}, err
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if err := i.room(f, asker); err != nil {
+	if err := i.room(i.out, f, asker); err != nil {
 		return ImportKey{}, err
+	}
+	if len(i.out) >= maxImports {
+		return ImportKey{}, tooManyImports()
 	}
 	i.out[k.ID] = importKey{f, asker, private, k.Expires}
 	return k, nil
 }
 
-// Decoy is an import key like any other that opens nothing, for an FSP that must not learn that it is not known.
-func (i *Imports) Decoy() (ImportKey, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// Decoy is like New, but its key opens nothing: for an FSP of which the asker must not learn that it is not known.
+func (i *Imports) Decoy(f cpm.FSP, asker string) (ImportKey, error) {
+	private, k, err := i.fresh()
 	if err != nil {
 		return ImportKey{}, err
 	}
-	return i.describe(private)
+	wipe(private)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if err := i.room(i.decoys, f, asker); err != nil {
+		return ImportKey{}, err
+	}
+	for id := range i.decoys {
+		if len(i.decoys) < maxImports {
+			break
+		}
+		delete(i.decoys, id) // whoever invents names must not end the answers to others
+	}
+	i.decoys[k.ID] = importKey{f, asker, private, k.Expires}
+	return k, nil
+}
+
+func (i *Imports) fresh() (*ecdsa.PrivateKey, ImportKey, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, ImportKey{}, err
+	}
+	k, err := i.describe(private)
+	return private, k, err
 }
 
 func (i *Imports) describe(private *ecdsa.PrivateKey) (ImportKey, error) {
@@ -90,13 +114,14 @@ func (i *Imports) describe(private *ecdsa.PrivateKey) (ImportKey, error) {
 	return k, err
 }
 
-// room forgets what has expired and says whether there is a place.
-func (i *Imports) room(f cpm.FSP, asker string) error {
+// room forgets what has expired in a table and says whether the FSP and the asker have a place there.
+func (i *Imports) room(table map[string]importKey, f cpm.FSP, asker string) error {
 	now, ofFSP, ofAsker := i.now(), 0, 0
-	for id, k := range i.out {
+	for id, k := range table {
 		switch {
 		case !now.Before(k.expires):
-			i.forget(id)
+			wipe(k.private)
+			delete(table, id)
 		case k.fsp == f && k.asker == asker:
 			ofAsker++
 			ofFSP++
@@ -104,10 +129,14 @@ func (i *Imports) room(f cpm.FSP, asker string) error {
 			ofFSP++
 		}
 	}
-	if len(i.out) >= maxImports || ofFSP >= maxImportsFSP || ofAsker >= maxImportsAsker {
-		return fault.New(fault.Busy, "too many import keys are out; use one of them, or wait until they expire").After(importLife)
+	if ofFSP >= maxImportsFSP || ofAsker >= maxImportsAsker {
+		return tooManyImports()
 	}
 	return nil
+}
+
+func tooManyImports() error {
+	return fault.New(fault.Busy, "too many import keys are out; use one of them, or wait until they expire").After(importLife)
 }
 
 // take gives the FSP's import key out for its one use; nil if there is none.
@@ -124,11 +153,6 @@ func (i *Imports) take(f cpm.FSP, id string) *ecdsa.PrivateKey {
 		return nil
 	}
 	return k.private
-}
-
-func (i *Imports) forget(id string) {
-	wipe(i.out[id].private)
-	delete(i.out, id)
 }
 
 // wipe overwrites the private half; the big integer holds the only copy that is reachable.

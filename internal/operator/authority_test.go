@@ -132,3 +132,20 @@ func FuzzSettings(f *testing.F) {
 		}
 	})
 }
+
+// A core that lags behind the others, or was cut off from the database, must not bring back a user who was removed.
+func TestAnOlderRevisionOfAnotherCoreDoesNotCount(t *testing.T) {
+	t.Parallel()
+	d, core, _ := bubble(t, nil)
+	text, _ := configuration(t, time.Now())
+	if err := d.links[0].Configure(t.Context(), nil, 8); err != nil { // nobody may any more
+		t.Fatal(err)
+	}
+	if err := d.Core("another").Configure(t.Context(), text, 7); err != nil {
+		t.Fatal(err)
+	}
+	core.down.Store(true)
+	if w := command(t, d, "ops1.example", `{"command":"Status"}`); w.Code != 403 {
+		t.Error(w.Code, w.Body)
+	}
+}

@@ -68,8 +68,9 @@ type Door struct {
 	ended   bool
 	drained bool
 	working work
-	// rules are those of the last configuration; nil before the first.
-	rules *access.Rules
+	// rules are those of the latest revision a core has configured; nil before the first.
+	rules    *access.Rules
+	revision int64
 }
 
 // New makes a Door in the state Starting, with no core.

@@ -48,7 +48,9 @@ func (l *Link) Configure(ctx context.Context, settings []byte, revision int64) e
 		return err
 	}
 	d.mu.Lock()
-	d.rules = rules
+	if revision >= d.revision { // a core that lags behind must not bring back who may no longer
+		d.rules, d.revision = rules, revision
+	}
 	again := l.shut && !d.ended && d.active
 	l.shut = false
 	d.mu.Unlock()
