@@ -47,7 +47,7 @@ func (a *app) rootKeyInstall() *cobra.Command {
 			"cpm root-key install /secret/root.key /run/cpm-root/root.key",
 			"cpm root-key install /run/credentials/root.key /var/lib/cpm/root.key",
 		},
-		args:     cobra.ExactArgs(2),
+		args: cobra.ExactArgs(2),
 		run: func(_ context.Context, args []string) error {
 			if err := seal.InstallRootKeyFile(args[0], args[1]); err != nil {
 				return err

@@ -50,6 +50,7 @@ func moveKey(m keys.Move, event string) act {
 			return err
 		}
 		w.keyDetail(which.FSP, ref, event)
+		w.urgent = true // what may not be used here may not be used at another CPM
 		return nil
 	}
 }
