@@ -82,7 +82,7 @@ func (l *clientLink) greeted(hello *cpmv1.Hello) (err error) {
 		return fault.New(fault.Invalid, "the adapter's greeting has no key to seal to").Because(err)
 	}
 	l.work.greeted(hello)
-	if all := hello.GetOperations(); len(all) > 0 {
+	if all := hello.GetOperations(); l.version >= listsOperations && len(all) > 0 {
 		l.able = map[cpm.Operation]bool{}
 		for _, o := range all[:min(len(all), maxOperations)] {
 			l.able[cpm.Operation(o)] = true

@@ -157,9 +157,12 @@ func (c configurable) Configure(_ context.Context, o []cpm.Operation, _ []byte) 
 func TestAnAdapterThatCannotDoAllItIsMandatedTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		m := &inMemory{server: serverOf(module{do: echo}, func(s *ServerConfig) { s.Operations = []cpm.Operation{cpm.JWSVerify} })}
+		m := &inMemory{server: serverOf(module{do: echo}, func(s *ServerConfig) {
+			s.Operations, s.Versions = []cpm.Operation{cpm.JWSVerify}, Versions{1, 2}
+		})}
 		c := start(t.Context(), ClientConfig{
 			Name: "ssm1", Logger: slog.New(slog.NewTextHandler(&log, nil)), Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify},
+			Versions: Versions{1, 2},
 		}, m.open)
 		if err := c.Connected(t.Context()); err != nil {
 			t.Fatal(err)
@@ -172,6 +175,14 @@ func TestAnAdapterThatCannotDoAllItIsMandatedTo(t *testing.T) {
 			t.Error(err)
 		}
 		c.Close()
+		before := start(t.Context(), ClientConfig{Name: "ssm1", Logger: quiet, Versions: Versions{1, 1}}, m.open)
+		if err := before.Connected(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := before.Do(t.Context(), request("x")); err != nil {
+			t.Errorf("a core that does not know of it yet: %v", err)
+		}
+		before.Close()
 		if !strings.Contains(log.String(), "adapter=ssm1 event=adapter.unable address=\"\" operations=jws.sign") {
 			t.Error(log.String())
 		}

@@ -167,7 +167,7 @@ func TestBadGreetingsAreRefusedClearly(t *testing.T) {
 	}{
 		"none":          {func(*cpmv1.Hello) *cpmv1.Hello { return nil }, fault.Invalid},
 		"another name":  {func(h *cpmv1.Hello) *cpmv1.Hello { h.Name = "ssm2"; return h }, fault.NotFound},
-		"newer version": {func(h *cpmv1.Hello) *cpmv1.Hello { h.VersionMin, h.VersionMax = 2, 2; return h }, fault.Unsupported},
+		"newer version": {func(h *cpmv1.Hello) *cpmv1.Hello { h.VersionMin, h.VersionMax = VersionMax+1, VersionMax+1; return h }, fault.Unsupported},
 		"no key":        {func(h *cpmv1.Hello) *cpmv1.Hello { h.HpkePublicKey = []byte("x"); return h }, fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,12 +175,12 @@ func TestBadGreetingsAreRefusedClearly(t *testing.T) {
 			kind(t, client.Connected(within(t, 2*time.Second)), c.want)
 		})
 	}
-	overlapping := (&faulty{hello: func(h *cpmv1.Hello) *cpmv1.Hello { h.VersionMax = 2; return h }, work: func(s workStream) error {
+	overlapping := (&faulty{hello: func(h *cpmv1.Hello) *cpmv1.Hello { h.VersionMax = VersionMax + 1; return h }, work: func(s workStream) error {
 		<-s.Context().Done()
 		return nil
 	}}).dial(t)
 	if err := overlapping.Connected(within(t, 20*time.Second)); err != nil {
-		t.Errorf("versions 1 to 2: %v", err)
+		t.Errorf("versions 1 to one newer than ours: %v", err)
 	}
 }
 

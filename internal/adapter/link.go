@@ -18,11 +18,8 @@ import (
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
-// The link versions this build speaks. A version works with the one before and the one after.
-const (
-	VersionMin = 1
-	VersionMax = 1
-)
+// listsOperations is the version from which on an adapter's Hello lists what it can do.
+const listsOperations = 2
 
 // Versions are the link versions one side speaks; the zero value is those of this build.
 type Versions struct{ Min, Max uint32 }

@@ -63,7 +63,8 @@ func (l *serverLink) greet(stream controlStream, key string) error {
 		return err
 	}
 	c := l.server.config
-	if _, err := c.Versions.common(first.GetHello()); err != nil {
+	version, err := c.Versions.common(first.GetHello())
+	if err != nil {
 		return err
 	}
 	if first.GetHello().GetName() != c.Name {
@@ -73,9 +74,13 @@ func (l *serverLink) greet(stream controlStream, key string) error {
 		return err
 	}
 	c.Logger.LogAttrs(l.ctx, slog.LevelInfo, "a core is connected", obs.Event("link.up"), obs.Adapter(c.Name))
+	var able []string
+	if version >= listsOperations {
+		able = words(c.Operations)
+	}
 	l.answers.deliver(&cpmv1.ControlFrame{Kind: &cpmv1.ControlFrame_Hello{Hello: &cpmv1.Hello{
 		VersionMin: c.Versions.Min, VersionMax: c.Versions.Max, Name: c.Name, Epoch: l.intake.epoch, Credit: uint32(c.Credit), //nolint:gosec // at most maxCredit
-		HpkePublicKey: l.private.PublicKey().Bytes(), Operations: words(c.Operations),
+		HpkePublicKey: l.private.PublicKey().Bytes(), Operations: able,
 	}}})
 	return nil
 }

@@ -42,6 +42,12 @@ type process struct {
 // administered.
 func launch(t *testing.T, m *cpmtest.CPM) *process {
 	t.Helper()
+	return launchBuild(t, m, binary)
+}
+
+// launchBuild is launch with another build of the program.
+func launchBuild(t *testing.T, m *cpmtest.CPM, binary string) *process {
+	t.Helper()
 	p := &process{CPM: m, t: t, log: &record{}, active: make(chan struct{}), ended: make(chan struct{})}
 	p.cmd = exec.Command(binary, "server")
 	p.cmd.Env = m.Environ()

@@ -207,7 +207,7 @@ type Hello struct {
 	Credit uint32 `protobuf:"varint,5,opt,name=credit,proto3" json:"credit,omitempty"`
 	// Ephemeral X25519 public key that keys are sealed to (RFC 9180); from the side that holds keys.
 	HpkePublicKey []byte `protobuf:"bytes,6,opt,name=hpke_public_key,json=hpkePublicKey,proto3" json:"hpke_public_key,omitempty"`
-	// The operations this side can do; from a security adapter. Empty says nothing about it.
+	// The operations this side can do; from a security adapter, since link version 2. Empty says nothing about it.
 	Operations    []string `protobuf:"bytes,7,rep,name=operations,proto3" json:"operations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
