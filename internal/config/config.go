@@ -22,6 +22,7 @@ type Config struct {
 	Limits   Limits   `yaml:"limits"`
 	Workers  Workers  `yaml:"workers"`
 	Keys     KeyFiles `yaml:"keys"`
+	Events   Events   `yaml:"events"`
 	// How long a shutdown waits for requests that were accepted before it. What is not answered by then is declined.
 	// Keep it below the time your process supervisor waits before it kills.
 	DrainTimeout   time.Duration  `yaml:"drainTimeout" env:"CPM_DRAIN_TIMEOUT"`
@@ -125,6 +126,18 @@ type KeyFiles struct {
 	// Directory that is kept: one file with the current verification key of each FSP, for services that read such a directory.
 	// It must exist, belong to this CPM alone and hold no .pem files of others. Without it none is kept.
 	Sink string `yaml:"sink" env:"CPM_KEYS_SINK"`
+}
+
+// Events says where the events of the log are sent besides, as Mojaloop's event messages: to a sidecar or to Kafka.
+type Events struct {
+	// Event sidecar, as host:port (gRPC, mostly port 50051). Without it no sidecar is used.
+	Sidecar string `yaml:"sidecar" env:"CPM_EVENTS_SIDECAR"`
+	// Brokers of the Kafka cluster, as host:port, separated by commas. Audit events go to the topic topic-event-audit, others to
+	// topic-event-log; both must exist. Without it Kafka is not used.
+	Kafka string `yaml:"kafka" env:"CPM_EVENTS_KAFKA"`
+	// Authorities of the sidecar's or the brokers' certificates, PEM. The connection is then TLS 1.3, and the certificate of this
+	// CPM (tls.cert) is shown when it is asked for. Without it only loopback addresses are allowed, and nothing is encrypted.
+	CA string `yaml:"ca" env:"CPM_EVENTS_CA"`
 }
 
 // RiskAcceptance records who accepted to run without hardware security modules. A CPM without any hardware adapter does

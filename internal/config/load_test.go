@@ -186,7 +186,7 @@ riskAcceptance: {by: Jane}
 `)
 	_, err := Load(file, []string{"CPM_LISEN_PROBES=x", "CPM_WORKERS_LIGHT=none", "CPM_DATABASE_DRIVER=oracle", "CPM_DATABASE_DSN=a", "CPM_DATABASE_DSN_FILE=b"})
 	want := []string{
-		"databse: unknown key (line 2): remove it, or write one of dataDir, database, rootKey, listen, tls, log, metrics, limits, workers, keys, drainTimeout, riskAcceptance",
+		"databse: unknown key (line 2): remove it, or write one of dataDir, database, rootKey, listen, tls, log, metrics, limits, workers, keys, events, drainTimeout, riskAcceptance",
 		"listen.port: unknown key (line 7): remove it, or write one of mojaloopHTTP, mojaloopGRPC, command, keyUpdate, probes, socket",
 		"tls: not a section (line 8): write its keys below it, each on a line as name: value",
 		"log.format: not a text (line 9): write a text, in quotes if it holds special characters",

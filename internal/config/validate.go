@@ -37,6 +37,7 @@ func (c *Config) problems() []problem {
 	v.oneOf("log.format", c.Log.Format, "json", "mojaloop")
 	v.numbers(c)
 	v.keyFiles(c.Keys)
+	v.events(c.Events)
 	v.risk(c.RiskAcceptance)
 	return v.found
 }

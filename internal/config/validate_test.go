@@ -103,3 +103,37 @@ func TestTheRiskTextIsBounded(t *testing.T) {
 		t.Errorf("got %v", v.found)
 	}
 }
+
+func TestEventsGoToOnePlaceAndInPlaintextOnlyOnThisMachine(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		events Events
+		want   string
+	}{
+		{Events{}, ""},
+		{Events{Sidecar: "localhost:50051"}, ""},
+		{Events{Sidecar: "sidecar.example:50051", CA: "ca.pem"}, ""},
+		{Events{Kafka: "127.0.0.1:9092, [::1]:9093"}, ""},
+		{Events{Kafka: "kafka1:9093,kafka2:9093", CA: "ca.pem"}, ""},
+		{Events{Sidecar: "sidecar.example:50051"}, "events.sidecar: not on loopback, and without TLS"},
+		{Events{Kafka: "127.0.0.1:9092,kafka2:9092"}, "events.kafka: not on loopback, and without TLS"},
+		{Events{Sidecar: "localhost"}, "events.sidecar: not an address to connect to"},
+		{Events{Sidecar: ":50051"}, "events.sidecar: not an address to connect to"},
+		{Events{Kafka: "localhost:0"}, "events.kafka: not an address to connect to"},
+		{Events{Kafka: " , "}, "events.kafka: no address"},
+		{Events{Sidecar: "localhost:1", Kafka: "localhost:2"}, "events.kafka: given beside events.sidecar"},
+		{Events{CA: "ca.pem"}, "events.ca: given without events.sidecar or events.kafka"},
+		{Events{Sidecar: "s:1", CA: "a\nb"}, "events.ca: holds a control character"},
+	} {
+		c := Default()
+		c.TLS, c.Events = TLS{Cert: "c", Key: "k", ClientCA: "a"}, test.events
+		c.Complete()
+		var got string
+		if err := c.Validate(); err != nil {
+			got = strings.Join(lines(t, err), "\n")
+		}
+		if (got == "") != (test.want == "") || !strings.HasPrefix(got, test.want) {
+			t.Errorf("%+v: got %q, want %q", test.events, got, test.want)
+		}
+	}
+}

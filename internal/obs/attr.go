@@ -28,6 +28,14 @@ const (
 	keyError     = "error"
 )
 
+// The names that readers of records look for.
+const (
+	EventKey     = keyEvent
+	TraceIDKey   = keyTraceID
+	OutcomeKey   = keyOutcome
+	ErrorCodeKey = keyErrorCode
+)
+
 // Bounds of a value in bytes: a name can come from a request, and an error from a library.
 const (
 	maxValue = 256

@@ -210,3 +210,30 @@ func TestProbesAndMetrics(t *testing.T) {
 	}
 	spec.Covers(t, "OV-2", "CFG-3", "CFG-checks", "CFG-log", "PORT-mojaloop", "READY-1", "READY-2")
 }
+
+// A port that nobody answers must not keep the CPM from starting, serving and ending.
+func TestEventsThatCannotBeForwardedHoldNothingUp(t *testing.T) {
+	t.Parallel()
+	m := cpmtest.Start(t, cpmtest.Config{})
+	if err := m.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := taken.Addr().String()
+	_ = taken.Close()
+	c := *m.Config
+	c.Events.Kafka = nobody
+	var log bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	active := false
+	if err := server.Run(ctx, &c, server.Options{Version: "test", Out: &log, Ready: func(server.Addresses) { active = true; cancel() }}); err != nil {
+		t.Error(err)
+	}
+	if text := log.String(); !active || !strings.Contains(text, "cpm.stopped") || !strings.Contains(text, "events.dropped") {
+		t.Errorf("active %v: %s", active, text)
+	}
+}

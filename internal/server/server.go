@@ -16,6 +16,7 @@ import (
 	"github.com/mojaloop/cpm/internal/command"
 	"github.com/mojaloop/cpm/internal/config"
 	"github.com/mojaloop/cpm/internal/core"
+	"github.com/mojaloop/cpm/internal/events"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
 	"github.com/mojaloop/cpm/internal/store"
@@ -50,6 +51,7 @@ type server struct {
 	identity *identity
 	ports    ports
 	release  func()
+	events   *events.Forwarder // nil if they are in the log only
 	// end begins the orderly end of the run: the command Shutdown.
 	end func()
 }
@@ -65,6 +67,7 @@ func Run(ctx context.Context, c *config.Config, o Options) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	s := &server{config: c, options: o, log: newLog(c, o.Out), started: o.Now(), end: end}
+	defer s.forwardEvents(ctx)()
 	if err := s.start(ctx); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelError, "the CPM cannot start", obs.Event("cpm.start-failed"), obs.Err(err))
 		s.close(ctx)
@@ -108,6 +111,9 @@ func (s *server) register() error {
 	problems = append(problems, s.metrics.Registry.Register(obs.StateCollector(s.core.State)))
 	problems = append(problems, s.metrics.Registry.Register(obs.RevisionCollector(s.core.Revision)))
 	problems = append(problems, s.metrics.Registry.Register(obs.AgreementCollector(s.core.Agreement)))
+	if s.events != nil {
+		problems = append(problems, s.metrics.Registry.Register(events.Collector(s.events)))
+	}
 	return errors.Join(problems...)
 }
 
