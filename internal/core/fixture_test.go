@@ -150,15 +150,28 @@ func document() core.Document {
 func running(t testing.TB, change ...func(*core.Document)) *rig {
 	t.Helper()
 	r := newRig(t)
-	r.must(r.Load(t.Context()))
+	r.ready(change...)
+	return r
+}
+
+// ready makes a rig Active with the document and an ES256 key of payerfsp.
+func (r *rig) ready(change ...func(*core.Document)) {
+	r.t.Helper()
+	r.must(r.Load(r.t.Context()))
 	d := document()
 	for _, c := range change {
 		c(&d)
 	}
 	r.apply(d)
 	r.addKey(keys.Addition{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: "ES256"})
-	r.must(r.Activate(t.Context()))
-	return r
+	r.must(r.Activate(r.t.Context()))
+}
+
+// shortTimers make adapters that do not answer expire at once.
+func shortTimers(d *core.Document) {
+	d.Settings = map[string]json.RawMessage{
+		"shutdownTimeout": json.RawMessage(`"50ms"`), "statusTimeout": json.RawMessage(`"50ms"`), "startupTimeout": json.RawMessage(`"50ms"`),
+	}
 }
 
 func (r *rig) change(action, target string, document any) (core.Receipt, error) {

@@ -23,6 +23,7 @@ func (c *Core) Halt(ctx context.Context, p cpm.Principal, requestID string) erro
 	}
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the shutdown of the CPM was asked for", obs.Event("cpm.shutdown-asked"),
 		obs.RequestID(requestID), slog.String("actor", p.String()))
+	c.commanded.Store(true)
 	c.BeginShutdown(ctx)
 	c.config.End()
 	return nil
