@@ -35,6 +35,8 @@ type attachment struct {
 	settings   []byte
 	revision   int64 // of settings
 	service    cpm.Service
+	// telling has one entry while the adapter is told its settings, so that what is newer comes last.
+	telling chan struct{}
 	// over is closed when it is no longer attached and has been told to end, or went by itself.
 	over chan struct{}
 	once sync.Once
@@ -64,11 +66,11 @@ func (r *attachments) all() []*attachment {
 	return all
 }
 
-// settings are those an adapter was told last.
-func (r *attachments) settings(a *attachment) []byte {
+// news says whether an adapter does not have these settings yet; older ones than it has are none.
+func (r *attachments) news(a *attachment, settings []byte, revision int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return a.settings
+	return revision >= a.revision && !bytes.Equal(a.settings, settings)
 }
 
 // configured notes what an adapter was told; it ignores what is older than what it has.
@@ -103,7 +105,7 @@ func (r *attachments) remove(a *attachment) bool {
 // fault.Unavailable (the CPM is shutting down).
 func (c *Core) Attach(ctx context.Context, name, typ string, identities []string, s cpm.Service) (settings []byte, revision int64, detach func(), err error) {
 	ctx = context.WithoutCancel(ctx) // of the link, which ends before detach
-	a := &attachment{name: name, typ: typ, identities: slices.Clone(identities), service: s, over: make(chan struct{})}
+	a := &attachment{name: name, typ: typ, identities: slices.Clone(identities), service: s, telling: make(chan struct{}, 1), over: make(chan struct{})}
 	if c.ending() {
 		return nil, 0, nil, fault.New(fault.Unavailable, "the CPM is shutting down")
 	}
@@ -184,24 +186,38 @@ func (c *Core) dismiss(ctx context.Context, next *Snapshot) {
 // inform tells the connected adapters whose settings are others in a new snapshot.
 func (c *Core) inform(ctx context.Context, next *Snapshot) {
 	for _, a := range c.attached.all() {
-		if config, err := next.dialler(a); err == nil && !bytes.Equal(c.attached.settings(a), next.told(config)) {
-			_ = c.configure(ctx, a, config, next) // logged; the next Configure brings it again
+		if config, err := next.dialler(a); err == nil {
+			_ = c.configure(ctx, a, next.told(config), next, false) // logged; the next Configure brings it again
 		}
 	}
 }
 
-// configure sends an adapter its settings (specification, "RefreshConfig").
-func (c *Core) configure(ctx context.Context, a *attachment, config *route.Adapter, s *Snapshot) error {
+// configure sends an adapter its settings (specification, "RefreshConfig"), unless it has them and need not be told again.
+func (c *Core) configure(ctx context.Context, a *attachment, settings []byte, s *Snapshot, again bool) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Settings.StatusTimeout)
 	defer cancel()
-	settings := s.told(config)
-	err := a.service.Configure(ctx, settings, s.Revision)
+	err := c.tell(ctx, a, settings, s.Revision, again)
 	if err != nil {
 		c.log.LogAttrs(ctx, slog.LevelWarn, "the adapter did not take its configuration", obs.Event("adapter.configure-failed"),
 			obs.Adapter(a.name), obs.Err(err))
+	}
+	return err
+}
+
+func (c *Core) tell(ctx context.Context, a *attachment, settings []byte, revision int64, again bool) error {
+	select {
+	case a.telling <- struct{}{}:
+		defer func() { <-a.telling }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !again && !c.attached.news(a, settings, revision) {
+		return nil
+	}
+	if err := a.service.Configure(ctx, settings, revision); err != nil {
 		return err
 	}
-	c.attached.configured(a, settings, s.Revision)
+	c.attached.configured(a, settings, revision)
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the adapter has been configured", obs.Event("adapter.configured"), obs.Adapter(a.name))
 	return nil
 }

@@ -188,7 +188,7 @@ func (c *Core) reconfigureAttached(ctx context.Context, s *Snapshot, name string
 	}
 	var problems []error
 	for _, a := range replicas {
-		if err := c.configure(ctx, a, config, s); err != nil {
+		if err := c.configure(ctx, a, s.told(config), s, true); err != nil {
 			problems = append(problems, fault.New(fault.Device, "the adapter did not take its configuration").Because(err))
 		}
 	}
