@@ -108,6 +108,9 @@ func (l *attachedLink) isConfigured() {
 // answer obeys RefreshConfig, Status and Shutdown. Anything else is declined and logged (specification, "Command Adapter",
 // "Key Update Adapter").
 func (l *attachedLink) answer(f *cpmv1.ControlFrame) *cpmv1.ControlAnswer {
+	if l.closing.Load() && begins(f) {
+		return refusal(fault.New(fault.Unavailable, "the adapter is shutting down"))
+	}
 	switch kind := f.GetKind().(type) {
 	case *cpmv1.ControlFrame_Configure:
 		if err := l.configure(kind.Configure); err != nil {

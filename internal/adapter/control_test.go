@@ -19,6 +19,7 @@ import (
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // A core that connects and does not greet is not waited for, and one that does is not ended.
@@ -151,6 +152,38 @@ type configurable struct {
 func (c configurable) Configure(_ context.Context, o []cpm.Operation, _ []byte) error {
 	c.configure(o)
 	return nil
+}
+
+// While it completes what it has, an adapter says that it is shutting down, and declines what is new.
+func TestAnAdapterThatShutsDownDeclinesWhatIsNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := module{do: func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+			time.Sleep(time.Minute)
+			return echo(ctx, r)
+		}}
+		c, _ := join(t, serverOf(slow, nil))
+		l, _ := c.current()
+		answered := make(chan error, 1)
+		go func() { _, err := l.do(t.Context(), request("x")); answered <- err }()
+		synctest.Wait()
+		drained := make(chan error, 1)
+		go func() { drained <- l.control.shutdown(within(t, 5*time.Second)) }()
+		synctest.Wait()
+		if s, err := c.Status(t.Context()); err != nil || s.State != cpm.ShuttingDown {
+			t.Errorf("%+v %v", s, err)
+		}
+		_, err := l.do(t.Context(), request("y"))
+		kind(t, err, fault.Unavailable)
+		kind(t, c.Configure(t.Context(), nil, nil), fault.Unavailable)
+		kind(t, c.Put(t.Context(), cpm.Material{}), fault.Unavailable)
+		kind(t, <-drained, fault.Timeout)
+		c.Close()
+		if err := <-answered; !errors.Is(err, cpm.ErrLinkLost) {
+			t.Error(err)
+		}
+		time.Sleep(2 * time.Minute) // the module is done, too
+		spec.Covers(t, "SSM-down-1", "SSM-down-2a", "SSM-down-2b", "SSM-down-decline")
+	})
 }
 
 // What an adapter says it cannot do is declined at once, logged, and leaves the rest alone.

@@ -117,6 +117,9 @@ func (l *serverLink) answer(f *cpmv1.ControlFrame) *cpmv1.ControlAnswer {
 	if l.ended {
 		return refusal(fault.New(fault.State, "the link has ended"))
 	}
+	if l.intake.isClosing() && begins(f) {
+		return refusal(fault.New(fault.Unavailable, "the adapter is shutting down"))
+	}
 	// While shutting down, what would begin something new is declined (specification, "Software Security Module Adapter",
 	// Shutdown 2); a dropped key leaves memory all the same, and Status is answered.
 	if begins := f.GetConfigure() != nil || f.GetKeyPut() != nil; begins && l.intake.isClosing() {
@@ -140,6 +143,9 @@ func (l *serverLink) answer(f *cpmv1.ControlFrame) *cpmv1.ControlAnswer {
 	}
 	return answer
 }
+
+// begins says whether a question begins something new, which is declined while shutting down (specification, "Shutdown").
+func begins(f *cpmv1.ControlFrame) bool { return f.GetConfigure() != nil || f.GetKeyPut() != nil }
 
 func refusal(err error) *cpmv1.ControlAnswer {
 	e := fault.From(err)

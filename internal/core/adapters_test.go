@@ -12,6 +12,7 @@ import (
 
 	"github.com/mojaloop/cpm/internal/core"
 	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/spec"
 )
 
 // shared is a module that others may use, too. It keeps how it was left.
@@ -90,6 +91,9 @@ func TestAdaptersThatOthersUseAreGivenBack(t *testing.T) {
 			}
 			if diff := cmp.Diff([]string{c.want}, first.words()); diff != "" {
 				t.Error(diff)
+			}
+			if name == "an operator's Shutdown" {
+				spec.Covers(t, "DOWN-3")
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,7 +13,10 @@ import (
 
 	"github.com/mojaloop/cpm/internal/adapter"
 	"github.com/mojaloop/cpm/internal/config"
+	"github.com/mojaloop/cpm/internal/core"
+	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/cpmtest"
+	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/spec"
 )
 
@@ -63,4 +67,42 @@ func TestAnAdapterNobodyConfiguredIsNotLetIn(t *testing.T) {
 	if !strings.Contains(m.Log(), `"event":"link.refused"`) {
 		t.Error("the log does not say so")
 	}
+}
+
+// Each port takes its own adapters, and its own questions.
+func TestEachPortHasItsAdaptersAndTheirQuestions(t *testing.T) {
+	t.Parallel()
+	m := cpmtest.Start(t, cpmtest.Config{Document: core.Document{Adapters: []core.AdapterEntry{
+		{Name: "ssm1", Kind: "ssm", Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify}},
+		{Name: "cmd1", Type: "command", Identity: "cmd.example"}, {Name: "kup1", Type: "keyupdate", Identity: "kup.example"},
+	}}})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for _, c := range []struct {
+		name, identity, address string
+		mine, others            cpm.Operation
+		declined                fault.Kind
+	}{
+		{"cmd1", "cmd.example", m.At.Command, cpm.AskCommand, cpm.AskKeyUpdate, fault.Denied},
+		{"kup1", "kup.example", m.At.KeyUpdate, cpm.AskImportKey, cpm.AskCommand, fault.Invalid},
+	} {
+		certificate := m.TLS(c.identity)
+		a := adapter.Attach(t.Context(), adapter.AttachConfig{
+			Name: c.name, Address: c.address, Logger: slog.New(slog.DiscardHandler), TLS: func() (*tls.Config, error) { return certificate, nil },
+		})
+		if err := a.Connected(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Ask(ctx, c.mine, "r-1", nil); !errors.Is(err, c.declined) {
+			t.Errorf("%s asks: %v", c.name, err)
+		}
+		if _, err := a.Ask(ctx, c.others, "r-2", nil); !errors.Is(err, fault.Unsupported) {
+			t.Errorf("%s asks what is not its to ask: %v", c.name, err)
+		}
+		if _, err := a.Ask(ctx, c.mine, "r-3", []byte{0xff}); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%s sends what is no message: %v", c.name, err)
+		}
+		a.Close()
+	}
+	spec.Covers(t, "PORT-command", "PORT-keyupdate")
 }
