@@ -74,7 +74,8 @@ func TestEachPortHasItsAdaptersAndTheirQuestions(t *testing.T) {
 	t.Parallel()
 	m := cpmtest.Start(t, cpmtest.Config{Document: core.Document{Adapters: []core.AdapterEntry{
 		{Name: "ssm1", Kind: "ssm", Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify}},
-		{Name: "cmd1", Type: "command", Identity: "cmd.example"}, {Name: "kup1", Type: "keyupdate", Identity: "kup.example"},
+		{Name: "cmd1", Type: "command", Identity: "cmd.example"},
+		{Name: "kup1", Type: "keyupdate", Identity: "kup.example"},
 	}}})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
