@@ -71,10 +71,15 @@ func (c *Core) gather(ctx context.Context, revision int64) *Replicas {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gatherTimeout)
 	defer cancel()
+	r, _ := judged(nil, c.replica(), revision, time.Now())
 	for {
+		// A read that fails, as the last one does when the time is over, tells nothing: what was read before it counts.
 		all, err := c.config.Store.Replicas(ctx)
-		r, complete := judged(all, c.replica(), revision, time.Now())
-		if err == nil && complete || !sleep(ctx, gatherInterval) {
+		complete := false
+		if err == nil {
+			r, complete = judged(all, c.replica(), revision, time.Now())
+		}
+		if complete || !sleep(ctx, gatherInterval) {
 			c.logUnconfirmed(ctx, revision, r)
 			return r
 		}
