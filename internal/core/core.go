@@ -130,6 +130,7 @@ func (c *Core) Activate(ctx context.Context) error {
 	if c.snapshot.Load().enabledAdapters() == 0 {
 		return fault.New(fault.State, "no enabled security adapter is configured; add one with: cpm apply -f")
 	}
+	c.announce(ctx)
 	c.become(cpm.Active)
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the CPM is Active and accepts transactions", obs.Event("cpm.active"))
 	return nil

@@ -51,6 +51,18 @@ func (c *Core) testify(ctx context.Context, said testimony) testimony {
 	return testimony{s.Revision, now}
 }
 
+// announce says that this CPM is there before it serves, and then looks once more what was changed while nobody knew of it:
+// what another CPM changes from now on waits for this one.
+func (c *Core) announce(ctx context.Context) {
+	if c.config.Replica == nil {
+		return
+	}
+	c.testify(ctx, testimony{})
+	look, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	c.noteAgreement(ctx, c.poll(ctx, look))
+}
+
 // leave says that this CPM no longer serves.
 func (c *Core) leave(ctx context.Context) {
 	if c.config.Replica == nil {

@@ -124,7 +124,6 @@ func (s *server) serve(ctx context.Context) error {
 	defer stop()
 	group, failed := errgroup.WithContext(running)
 	opened := s.doors(failed, group)
-	group.Go(func() error { s.core.Follow(failed); return nil })
 	select { // whoever reads that the CPM is Active finds every door open
 	case <-opened:
 	case <-failed.Done():
@@ -135,6 +134,7 @@ func (s *server) serve(ctx context.Context) error {
 		s.close(ctx)
 		return err
 	}
+	group.Go(func() error { s.core.Follow(failed); return nil })
 	if s.options.Ready != nil {
 		s.options.Ready(s.ports.addresses(s.config))
 	}
