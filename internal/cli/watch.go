@@ -40,7 +40,7 @@ func (a *app) watch(ctx context.Context, interval time.Duration, show func() err
 	if interval < minInterval || interval > maxInterval {
 		return wrongUse("the interval is a duration from %v to %v", minInterval, maxInterval)
 	}
-	if err := show(); err != nil {
+	if err := show(); err != nil && ctx.Err() == nil {
 		return err
 	}
 	ticker := time.NewTicker(interval)
