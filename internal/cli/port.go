@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -110,14 +112,39 @@ func (p *port) post(ctx context.Context, path string, message []byte) ([]byte, e
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/json")
+	lacking := noteCertificateAsked(settings)
 	transport := &http.Transport{TLSClientConfig: settings, DisableCompression: true, DisableKeepAlives: true}
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(r)
+	if err != nil && lacking.Load() && cutOff(err) {
+		err = errors.Join(errCertificateAsked, err)
+	}
 	if err != nil {
 		return nil, unreachable(err)
 	}
 	defer answer.Body.Close()
 	return readPort(answer)
+}
+
+// errCertificateAsked marks a connection that ended after the port asked for a certificate and got none.
+var errCertificateAsked = errors.New("the port asks for a client certificate and none was given")
+
+// noteCertificateAsked makes the handshake note that the port asks for a certificate when there is none to give. In TLS 1.3 the
+// port's refusal comes after the client has begun to send, and a reset of the connection can overtake it.
+func noteCertificateAsked(c *tls.Config) *atomic.Bool {
+	lacking := new(atomic.Bool)
+	if c != nil && len(c.Certificates) == 0 {
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			lacking.Store(true)
+			return new(tls.Certificate), nil
+		}
+	}
+	return lacking
+}
+
+// cutOff finds a connection that the other side ended in the middle of the request.
+func cutOff(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
 }
 
 func readPort(answer *http.Response) ([]byte, error) {
@@ -155,5 +182,5 @@ func certificateProblem(err error) bool {
 		return true
 	}
 	_, theirs := errors.AsType[tls.AlertError](err)
-	return theirs || strings.Contains(err.Error(), "remote error: tls:")
+	return theirs || errors.Is(err, errCertificateAsked) || strings.Contains(err.Error(), "remote error: tls:")
 }
