@@ -25,7 +25,7 @@ func TestAMissingCertificateIsNamedAlsoWhenTheConnectionIsReset(t *testing.T) {
 	}
 	addr := resettingPort(t, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: s.TLS.Certificates, ClientAuth: tls.RequestClientCert})
 	message := "POST /quotes HTTP/1.1\r\nFSPIOP-Source: payerfsp\r\n\r\n{}"
-	code, _, talk := run(t, strings.NewReader(message), false, nil, "op", "sign", "--addr", "https://"+addr, "--ca", ca)
+	code, _, talk := run(t, strings.NewReader(message), false, []string{"CPM_CA=" + ca}, "op", "sign", "--addr", "https://"+addr)
 	if code != 3 || !strings.Contains(talk, "check --cert, --key and --ca") {
 		t.Fatalf("exit code %d, %s", code, talk)
 	}
