@@ -54,7 +54,7 @@ func New(c Config) (*Rules, error) {
 		owners: map[string]*User{}, tokens: map[string]issued{}, groups: map[string]map[string]bool{}, ranges: map[string][]netip.Prefix{},
 	}
 	for _, row := range cpm.Operations() {
-		r.protect[row.Operation] = row.Protect
+		r.protect[row.Operation] = row.ByName()
 	}
 	var problems []error
 	for _, g := range c.Grants {

@@ -61,23 +61,24 @@ func keyRef(k *cpmv1.LinkKey) (cpm.KeyRef, error) {
 	return cpm.KeyRef{ID: cpm.KeyID(k.GetId()), Name: k.GetName(), Version: k.GetVersion()}, nil
 }
 
-func policyFrame(p *cpm.SignaturePolicy) *cpmv1.LinkPolicy {
+func policyFrame(p *cpm.Policy) *cpmv1.LinkPolicy {
 	if p == nil {
 		return nil
 	}
 	return &cpmv1.LinkPolicy{
 		Algorithms: p.Algorithms, Raw: p.Raw, Sorted: p.Sorted, Legacy: p.Legacy, DateWindowMs: (p.DateWindow + time.Millisecond - 1).Milliseconds(),
-		UnprotectedDestination: p.UnprotectedDestination,
+		UnprotectedDestination: p.UnprotectedDestination, Inflate: p.Inflate, TextbookIlp: p.TextbookILP,
 	}
 }
 
-func policyOf(p *cpmv1.LinkPolicy) *cpm.SignaturePolicy {
+func policyOf(p *cpmv1.LinkPolicy) *cpm.Policy {
 	if p == nil {
 		return nil
 	}
-	return &cpm.SignaturePolicy{
+	return &cpm.Policy{
 		Algorithms: p.GetAlgorithms(), Raw: p.GetRaw(), Sorted: p.GetSorted(), Legacy: p.GetLegacy(),
 		DateWindow: time.Duration(p.GetDateWindowMs()) * time.Millisecond, UnprotectedDestination: p.GetUnprotectedDestination(),
+		Inflate: p.GetInflate(), TextbookILP: p.GetTextbookIlp(),
 	}
 }
 

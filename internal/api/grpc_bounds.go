@@ -71,8 +71,8 @@ func (o *occurrences) add(f *field, i int) error {
 	case f.one == someHeaders: // each header is an occurrence
 		return nil
 	case f.list:
-		if o.items++; o.items > f.most {
-			return tooLarge("a list has more than %d items", f.most)
+		if o.items++; o.items > f.items {
+			return tooLarge("a list has more than %d items", f.items)
 		}
 		return nil
 	case !o.members.add(i) || f.group >= 0 && !o.groups.add(f.group):

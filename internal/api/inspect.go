@@ -16,6 +16,10 @@ type (
 		GetBodyBase64() []byte
 	}
 	headed interface{ GetHeaders() map[string]string }
+	// The data of the general operations.
+	dataful    interface{ GetData() []byte }
+	plaintext  interface{ GetPlaintext() []byte }
+	ciphertext interface{ GetCiphertext() []byte }
 )
 
 // envelope is what a message weighs beside its body and headers.
@@ -38,7 +42,21 @@ func (l *Limits) inspect(m proto.Message) (size int, e *fault.Error) {
 		}
 		size += n
 	}
-	return size, nil
+	return size + l.inspectData(m), nil
+}
+
+// inspectData weighs the data of general operations; the decoders bound it.
+func (l *Limits) inspectData(m proto.Message) (size int) {
+	if d, ok := m.(dataful); ok {
+		size += len(d.GetData())
+	}
+	if p, ok := m.(plaintext); ok {
+		size += len(p.GetPlaintext())
+	}
+	if c, ok := m.(ciphertext); ok {
+		size += len(c.GetCiphertext())
+	}
+	return size
 }
 
 // inspectHeaders bounds the headers and refuses names that differ in case only: which of the two is signed would depend

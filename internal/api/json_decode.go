@@ -101,10 +101,10 @@ func (f *field) decodeList(t *text, l protoreflect.List) error {
 		return nil
 	}
 	for {
-		if l.Len() == f.most {
-			return tooLarge("a list has more than %d items", f.most)
+		if l.Len() == f.items {
+			return tooLarge("a list has more than %d items", f.items)
 		}
-		if err := f.message.decode(t, l.AppendMutable().Message()); err != nil {
+		if err := f.decodeItem(t, l); err != nil {
 			return err
 		}
 		if !t.take(',') {
@@ -115,6 +115,17 @@ func (f *field) decodeList(t *text, l protoreflect.List) error {
 		return t.expected("',' or ']'")
 	}
 	return nil
+}
+
+func (f *field) decodeItem(t *text, l protoreflect.List) error {
+	if f.one == aMessage {
+		return f.message.decode(t, l.AppendMutable().Message())
+	}
+	v, err := f.decodeScalar(t)
+	if err == nil {
+		l.Append(v)
+	}
+	return err
 }
 
 // headersOf gives the map of m itself. Reflection would allocate seven times for each header.

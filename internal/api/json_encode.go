@@ -58,7 +58,7 @@ func (f *field) appendList(out []byte, l protoreflect.List) (_ []byte, err error
 		if i > 0 {
 			out = append(out, ',')
 		}
-		if out, err = f.message.append(out, l.Get(i).Message()); err != nil {
+		if out, err = f.appendOne(out, l.Get(i)); err != nil {
 			return out, err
 		}
 	}

@@ -60,6 +60,29 @@ func summary(op cpm.Operation) string {
 	texts := map[cpm.Operation]string{
 		cpm.JWSSign:   "Sign a message: gives the FSPIOP-Signature header and the exact body to send.",
 		cpm.JWSVerify: "Verify the FSPIOP-Signature of a message as received. A signature that does not verify is an answer.",
+
+		cpm.JWEEncrypt: "Encrypt fields of a body for the FSP, the recipient: gives the FSPIOP-Encryption header and the body.",
+		cpm.JWEDecrypt: "Decrypt the encrypted fields of a message the FSP received: all of them, or none.",
+
+		cpm.MessageProtect: "Encrypt fields as the FSP's policy says, and sign: gives the headers and the exact body to send.",
+		cpm.MessageOpen:    "Verify a received message and decrypt its fields. A signature that does not verify is an answer.",
+
+		cpm.ILPFulfil: "Make the ILP packet, condition and fulfilment of a transfer, or compute them again from a packet.",
+		cpm.ILPVerify: "Say whether a fulfilment fits a condition.",
+		cpm.ILPDecode: "Say what an ILP packet contains, and whether a transfer agrees with it.",
+
+		cpm.Sign:      "Sign data or a digest.",
+		cpm.Verify:    "Verify a signature over data or a digest. One that does not verify is an answer.",
+		cpm.Encrypt:   "Encrypt and authenticate data.",
+		cpm.Decrypt:   "Decrypt data.",
+		cpm.Rewrap:    "Put a ciphertext under the current version of its key.",
+		cpm.MAC:       "Make a message authentication code.",
+		cpm.MACVerify: "Verify a message authentication code. One that does not verify is an answer.",
+		cpm.Wrap:      "Wrap key material of the caller.",
+		cpm.Unwrap:    "Unwrap key material of the caller.",
+		cpm.Datakey:   "Make a new key for the caller, in clear and encrypted.",
+		cpm.Digest:    "Hash data.",
+		cpm.Random:    "Give random bytes.",
 	}
 	if text, ok := texts[op]; ok {
 		return text
@@ -178,7 +201,10 @@ func (d *document) property(f protoreflect.FieldDescriptor, request bool) object
 	case f.IsList():
 		s := object{"type": "array", "items": d.value(f, request)}
 		if request {
-			s["minItems"], s["maxItems"] = 1, d.limits.BatchItems
+			s["minItems"], s["maxItems"] = 1, d.limits.Headers
+			if f.Kind() == protoreflect.MessageKind {
+				s["maxItems"] = d.limits.BatchItems
+			}
 		}
 		return s
 	default:

@@ -26,13 +26,13 @@ type field struct {
 	descriptor protoreflect.FieldDescriptor
 	// key is the member's name as it is written: quoted, with the colon.
 	key string
-	// one is how a value is written. Lists are of messages only.
+	// one is how a value is written. Lists are of messages or of texts.
 	one  kind
 	list bool
 	// group is the index of the oneof the member belongs to, or -1.
 	group int
-	// most bounds a text or bytes in bytes, a list in items.
-	most int
+	// most bounds a text or bytes, or each text of a list, in bytes; items bounds a list.
+	most, items int
 	// limits bound a map of headers.
 	limits  *Limits
 	message *shape
@@ -111,13 +111,15 @@ func newField(d protoreflect.FieldDescriptor, l *Limits, made map[protoreflect.F
 	if o := d.ContainingOneof(); o != nil && !o.IsSynthetic() {
 		f.group = o.Index()
 	}
-	switch {
-	case f.list:
-		f.most = l.BatchItems
-	case d.Name() == "body" || d.Name() == "body_base64":
+	switch d.Name() {
+	case "body", "body_base64", "data", "plaintext":
 		f.most = l.Body
+	case "ciphertext":
+		f.most = l.Body + l.HeaderValue // room for what encryption adds
 	}
+	f.items = l.Headers
 	if f.one == aMessage {
+		f.items = l.BatchItems
 		f.message = newShape(d.Message(), l, made)
 	}
 	return f
@@ -133,7 +135,7 @@ func kindOf(d protoreflect.FieldDescriptor) kind {
 	if d.IsMap() {
 		k, ok = someHeaders, d.Name() == "headers" && d.MapValue().Kind() == protoreflect.StringKind
 	}
-	if !ok || d.IsList() && k != aMessage {
+	if !ok || d.IsList() && k != aMessage && k != aString {
 		panic(fmt.Sprintf("no JSON mapping for %s of kind %s", d.FullName(), d.Kind()))
 	}
 	return k

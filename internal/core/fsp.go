@@ -23,7 +23,7 @@ type FSP struct {
 	Name      cpm.FSP
 	Suspended bool
 	Policy    Policy
-	Signature *cpm.SignaturePolicy
+	Signature *cpm.Policy
 }
 
 // Policy is what an FSP's record may say. Absent members have the defaults.
@@ -57,7 +57,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 }
 
 // signature checks the policy and makes the form modules use.
-func (p Policy) signature() (*cpm.SignaturePolicy, error) {
+func (p Policy) signature() (*cpm.Policy, error) {
 	s := *fspiop.DefaultPolicy()
 	for _, a := range p.Algorithms {
 		if _, known := fspiop.AlgorithmNamed(a); !known {

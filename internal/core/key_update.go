@@ -67,7 +67,7 @@ func (c *Core) keyUpdate(ctx context.Context, u *updating, jws []byte) error {
 // signedUpdate finds the update key that signed. Until it is found, nothing of what the CPM knows shows in the answer.
 func (c *Core) signedUpdate(s *Snapshot, u *updating) error {
 	_, u.known = s.FSPs[u.update.FSP]
-	wish := keys.Wish{FSP: u.update.FSP, Use: cpm.UseUpdate}
+	wish := keys.Wish{FSP: u.update.FSP, Use: cpm.UseUpdate, Half: cpm.PublicHalf}
 	if name := u.update.Signer(); name != "" {
 		wish.Key = &cpmv1.KeySelector{Name: name}
 	}

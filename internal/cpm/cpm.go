@@ -48,10 +48,20 @@ const (
 	UseEncryption KeyUse = "enc"
 	// UseUpdate is a key an FSP signs its key updates with.
 	UseUpdate KeyUse = "update"
+	// UseILP is a secret that fulfilments of transfers are derived from.
+	UseILP KeyUse = "ilp"
+	// The uses of the general operations. A key of FSPIOP never serves one of them: a signature over bytes of the caller's
+	// choice could be that of a message.
+	UseDataSignature  KeyUse = "data-sig"
+	UseDataEncryption KeyUse = "data-enc"
+	UseMAC            KeyUse = "mac"
+	UseWrap           KeyUse = "wrap"
 )
 
 // KeyUses lists the uses a key can be added with.
-func KeyUses() []KeyUse { return []KeyUse{UseSignature, UseEncryption, UseUpdate} }
+func KeyUses() []KeyUse {
+	return []KeyUse{UseSignature, UseEncryption, UseUpdate, UseILP, UseDataSignature, UseDataEncryption, UseMAC, UseWrap}
+}
 
 // KeyID is the immutable id of one key version.
 type KeyID [16]byte
@@ -97,8 +107,8 @@ type Payload struct {
 	Encoded []byte
 }
 
-// SignaturePolicy is what an FSP's record says of its signatures.
-type SignaturePolicy struct {
+// Policy is what an FSP's record says of its messages, as far as a module must know it.
+type Policy struct {
 	// Algorithms is the allow-list of JOSE names.
 	Algorithms []string
 	// Raw, Sorted and Legacy say which forms of the body verification tries, in this order.
@@ -110,6 +120,10 @@ type SignaturePolicy struct {
 	ReplayWindow time.Duration
 	// UnprotectedDestination accepts an FSPIOP-Destination header the signature does not cover (Signature v1.1, section 3.2).
 	UnprotectedDestination bool
+	// Inflate accepts encrypted fields that were compressed ("zip":"DEF"), up to a limit.
+	Inflate bool
+	// TextbookILP computes fulfilments as the API Definition has it, not as the reference library does.
+	TextbookILP bool
 }
 
 // Request is one operation for one FSP. Doors fill it in, core resolves Keys and Policy.
@@ -128,7 +142,7 @@ type Request struct {
 	Keys []KeyRef
 	// Unusable says that Keys is empty although the FSP has keys: none may be used now.
 	Unusable bool
-	Policy   *SignaturePolicy
+	Policy   *Policy
 	Payload  Payload
 }
 
@@ -182,9 +196,9 @@ type Material struct {
 	// Algorithm is the JOSE name of the algorithm the key is for.
 	Algorithm string
 	Use       KeyUse
-	// Private is PKCS #8 DER; empty for a public key.
+	// Private is PKCS #8 DER, or of a secret key, which has no Public, its bytes; empty for a public key.
 	Private secret.Bytes
-	// Public is SubjectPublicKeyInfo DER.
+	// Public is SubjectPublicKeyInfo DER; empty for a secret key.
 	Public []byte
 }
 

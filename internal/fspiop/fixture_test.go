@@ -118,7 +118,7 @@ type crafted struct {
 
 	keys   []Key
 	fsp    string
-	policy *cpm.SignaturePolicy
+	policy *cpm.Policy
 	now    time.Time
 }
 

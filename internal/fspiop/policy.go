@@ -9,13 +9,13 @@ import (
 
 // DefaultPolicy is the policy of an FSP whose record does not say otherwise: the algorithm of the specification and the one
 // deployed beside it, every form of the body, no check of the date.
-func DefaultPolicy() *cpm.SignaturePolicy {
-	return &cpm.SignaturePolicy{Algorithms: []string{"RS256", "ES256"}, Raw: true, Sorted: true, Legacy: true}
+func DefaultPolicy() *cpm.Policy {
+	return &cpm.Policy{Algorithms: []string{"RS256", "ES256"}, Raw: true, Sorted: true, Legacy: true}
 }
 
 // allowed finds the algorithm a signature names, if the policy allows it. An empty allow-list allows nothing; naming what
 // is not in the registry, none or HS256 for example, does not make it an algorithm.
-func allowed(name string, p *cpm.SignaturePolicy) (Algorithm, bool) {
+func allowed(name string, p *cpm.Policy) (Algorithm, bool) {
 	if !slices.Contains(p.Algorithms, name) {
 		return Algorithm{}, false
 	}

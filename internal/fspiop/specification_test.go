@@ -51,7 +51,7 @@ func exampleMessage(signature string) *Message {
 
 func TestExampleOfTheSpecificationVerifies(t *testing.T) {
 	t.Parallel()
-	strict := &cpm.SignaturePolicy{Algorithms: []string{"RS256"}, Raw: true, DateWindow: time.Second}
+	strict := &cpm.Policy{Algorithms: []string{"RS256"}, Raw: true, DateWindow: time.Second}
 	keys := []Key{{Public: rsaKey().Public()}}
 	v := Verify(keys, "1234", exampleMessage(exampleSignature), strict, sampleTime())
 	if !v.Valid || v.Form != FormRaw || v.Algorithm != "RS256" {

@@ -59,7 +59,7 @@ type Verdict struct {
 //  16. signature-mismatch: no key verifies the signature over any allowed form of the body.
 //
 // What the body says, exp or nbf for example, has no meaning here. An empty body is tried as it is and has no other form.
-func Verify(keys []Key, fsp string, m *Message, p *cpm.SignaturePolicy, now time.Time) Verdict {
+func Verify(keys []Key, fsp string, m *Message, p *cpm.Policy, now time.Time) Verdict {
 	if p == nil {
 		p = DefaultPolicy()
 	}
@@ -96,7 +96,7 @@ type verification struct {
 	keys    []Key
 	fsp     string
 	message *Message
-	policy  *cpm.SignaturePolicy
+	policy  *cpm.Policy
 	now     time.Time
 
 	headers   map[string]string // by lower-case name

@@ -83,7 +83,7 @@ func TestVerifyTakesTheFirstReason(t *testing.T) {
 			"Fspiop-Destination": "x", "fspiop-destination": "payeefsp", "fspiop-encryption": "e", "date": "other",
 		}},
 		covered: `{"a":2,"b":1}`, algorithm: "EdDSA", signer: edKey(), fsp: "payerfsp", now: sampleTime(),
-		policy: &cpm.SignaturePolicy{Raw: true, Sorted: true, Legacy: true, DateWindow: time.Second},
+		policy: &cpm.Policy{Raw: true, Sorted: true, Legacy: true, DateWindow: time.Second},
 		json: `{"alg":"EdDSA","crit":[],"FSPIOP-URI":"/quotes","FSPIOP-HTTP-Method":"POST","FSPIOP-Source":"payerfsp",` +
 			`"Date":"` + sampleDate + `"}`,
 		edit: func(string) string { return "" },
@@ -127,13 +127,13 @@ func TestVerifySaysWhichFormWasSigned(t *testing.T) {
 	t.Parallel()
 	const raw = `{ "10":1, "b":1.0, "9":"\u0041", "a":[] }`
 	sorted, legacy := `{"10":1,"9":"A","a":[],"b":1}`, `{"9":"A","10":1,"b":1,"a":[]}`
-	forms := func(raw, sorted, legacy bool) cpm.SignaturePolicy {
-		return cpm.SignaturePolicy{Algorithms: []string{"EdDSA"}, Raw: raw, Sorted: sorted, Legacy: legacy}
+	forms := func(raw, sorted, legacy bool) cpm.Policy {
+		return cpm.Policy{Algorithms: []string{"EdDSA"}, Raw: raw, Sorted: sorted, Legacy: legacy}
 	}
 	tests := []struct {
 		name           string
 		received, sent string
-		policy         cpm.SignaturePolicy
+		policy         cpm.Policy
 		want           Form
 	}{
 		{"bytes as signed", raw, raw, forms(true, true, true), FormRaw},

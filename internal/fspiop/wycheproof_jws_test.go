@@ -82,7 +82,7 @@ func verifyCompact(compact string, keys []Key) (reason Reason, note string) {
 	}
 	v := verification{
 		keys: keys, encoded: part[0], protected: protected, signature: signature, message: &Message{Body: payload},
-		policy: &cpm.SignaturePolicy{Algorithms: append(AlgorithmNames(), "none", "NONE", "HS256", "ES512"), Raw: true},
+		policy: &cpm.Policy{Algorithms: append(AlgorithmNames(), "none", "NONE", "HS256", "ES512"), Raw: true},
 	}
 	for _, check := range []func(*verification) (Reason, error){
 		(*verification).chooseAlgorithm, (*verification).refuseExtensions, (*verification).compareOthers,

@@ -97,7 +97,7 @@ func (b *bench) index() *Index {
 func (b *bench) protect(name string, version uint32) (string, error) {
 	b.t.Helper()
 	found, _, err := b.index().Select(Wish{
-		FSP: "payerfsp", Use: cpm.UseSignature, Protect: true, Key: &cpmv1.KeySelector{Name: name, Version: version},
+		FSP: "payerfsp", Use: cpm.UseSignature, Half: cpm.PrivateHalf, Protect: true, Key: &cpmv1.KeySelector{Name: name, Version: version},
 	}, b.now)
 	if err != nil {
 		return "", err
@@ -108,7 +108,7 @@ func (b *bench) protect(name string, version uint32) (string, error) {
 func (b *bench) process() (found []string, unusable bool) {
 	b.t.Helper()
 	versions, unusable, err := b.index().Select(Wish{
-		FSP: "payerfsp", Use: cpm.UseSignature, Overlap: DefaultOverlap,
+		FSP: "payerfsp", Use: cpm.UseSignature, Half: cpm.PublicHalf, Overlap: DefaultOverlap,
 	}, b.now)
 	b.must(err)
 	for _, v := range versions {

@@ -103,7 +103,7 @@ func TestOnlyAnActiveVersionIsUsed(t *testing.T) {
 		name := b.bring(state, "")
 		_, protects := b.protect(name, 0)
 		found, _, err := b.index().Select(Wish{
-			FSP: "payerfsp", Use: cpm.UseSignature, Overlap: time.Hour, Key: &cpmv1.KeySelector{Name: name},
+			FSP: "payerfsp", Use: cpm.UseSignature, Half: cpm.PublicHalf, Overlap: time.Hour, Key: &cpmv1.KeySelector{Name: name},
 		}, b.now)
 		b.must(err)
 		if active := state == Active; (protects == nil) != active || (len(found) == 1) != active {

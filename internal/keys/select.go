@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"slices"
 	"time"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
@@ -18,8 +19,11 @@ const maxProcess = 3
 type Wish struct {
 	FSP cpm.FSP
 	Use cpm.KeyUse
-	// Protect wants the one key that makes new signatures; otherwise up to three that verify.
+	// Protect wants the one current key; otherwise up to three that process what was protected with them.
 	Protect bool
+	// Half is the part of the key that is needed. What a private half or a secret key was used for, such as encryption, is
+	// processed with superseded and ended versions too, for as long as they are neither deleted nor given up.
+	Half cpm.Half
 	// Key is what the request named; nil is the current key.
 	Key *cpmv1.KeySelector
 	// Overlap is how long superseded keys still verify.
@@ -29,19 +33,39 @@ type Wish struct {
 // Select finds the versions a request may use now, the newest first. For verification no version is no error: the first
 // value is empty, and the second says whether the FSP has keys that may not be used now.
 func (x *Index) Select(w Wish, now time.Time) (usable []*Version, unusable bool, err error) {
+	if w.Half == cpm.NoKey {
+		return nil, false, nil
+	}
 	named, err := x.named(w)
 	if err != nil {
 		return nil, false, err
 	}
 	if w.Protect {
-		v, err := protecting(named, now)
+		v, err := protecting(named, w.Half, now)
 		if err != nil {
 			return nil, false, err
 		}
 		return []*Version{v}, false, nil
 	}
+	if w.Half != cpm.PublicHalf {
+		usable, err = recovering(named, w.Half, now)
+		return usable, false, err
+	}
 	usable = processing(named, now, w.Overlap)
 	return usable, len(usable) == 0 && len(named) > 0, nil
+}
+
+// recovering lists the versions that may decrypt or unwrap, the newest first, or says why there is none.
+func recovering(named []*Version, half cpm.Half, now time.Time) (usable []*Version, err error) {
+	for _, v := range named {
+		if len(usable) < maxProcess && v.has(half) && v.mayRecover(now) {
+			usable = append(usable, v)
+		}
+	}
+	if len(usable) == 0 {
+		return nil, noKey(named, half)
+	}
+	return usable, nil
 }
 
 // processing lists the versions that may verify: those in force, and after them the superseded ones, so that several updates of
@@ -81,24 +105,29 @@ func (x *Index) named(w Wish) ([]*Version, error) {
 	return fit, nil
 }
 
-// protecting is the version that makes signatures now, or why there is none. Of several keys the one that was there first
-// is taken, so that adding another never changes what signs unasked.
-func protecting(versions []*Version, now time.Time) (*Version, error) {
-	private := false
+// protecting is the version that protects now, or why there is none. Of several keys the one that was there first is taken, so
+// that adding another never changes what signs unasked.
+func protecting(versions []*Version, half cpm.Half, now time.Time) (*Version, error) {
 	var chosen *Version
 	for _, v := range versions {
-		if v.mayProtect(now) && (chosen == nil || v.SeriesCreated < chosen.SeriesCreated) {
+		if v.has(half) && v.mayProtect(now) && (chosen == nil || v.SeriesCreated < chosen.SeriesCreated) {
 			chosen = v
 		}
-		private = private || v.Private()
 	}
+	if chosen == nil {
+		return nil, noKey(versions, half)
+	}
+	return chosen, nil
+}
+
+// noKey says why none of the versions can be used.
+func noKey(versions []*Version, half cpm.Half) error {
+	has := func(v *Version) bool { return v.has(half) }
 	switch {
-	case chosen != nil:
-		return chosen, nil
 	case len(versions) == 0:
-		return nil, fault.New(fault.NotFound, "the FSP has no such key for this operation; add one with: cpm key add")
-	case !private:
-		return nil, fault.New(fault.State, "the CPM holds only the public half of this key; import or generate the private one")
+		return fault.New(fault.NotFound, "the FSP has no such key for this operation; add one with: cpm key add")
+	case !slices.ContainsFunc(versions, has):
+		return fault.New(fault.State, "the CPM holds only the public half of this key; import or generate the private one")
 	}
-	return nil, fault.New(fault.State, "no version of this key may be used now: deleted, superseded, suspended or outside its dates")
+	return fault.New(fault.State, "no version of this key may be used now: deleted, superseded, suspended or outside its dates")
 }

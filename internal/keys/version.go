@@ -29,6 +29,7 @@ const (
 const (
 	KindPublic  = "public"
 	KindPrivate = "private"
+	KindSecret  = "secret"
 )
 
 // Version is one immutable version of a key with its mutable record as of one revision. Do not change it.
@@ -47,8 +48,19 @@ type Version struct {
 	SeriesCreated int64
 }
 
-// Private says whether the CPM holds the private half.
-func (v *Version) Private() bool { return v.Row.Kind == KindPrivate }
+// Private says whether the CPM holds the private half, or a secret key.
+func (v *Version) Private() bool { return v.Row.Kind == KindPrivate || v.Row.Kind == KindSecret }
+
+// has says whether the version has the part an operation needs. A secret key has no public half.
+func (v *Version) has(half cpm.Half) bool {
+	switch half {
+	case cpm.PrivateHalf:
+		return v.Private()
+	case cpm.PublicHalf:
+		return v.Row.Kind != KindSecret
+	}
+	return true
+}
 
 // Public is the public half.
 func (v *Version) Public() (crypto.PublicKey, error) { return x509.ParsePKIXPublicKey(v.Row.Public) }
@@ -76,9 +88,15 @@ func (v *Version) State(now time.Time) string {
 	return Active
 }
 
-// mayProtect says whether new signatures may be made with the version.
+// mayProtect says whether the version may sign or encrypt what is new.
 func (v *Version) mayProtect(now time.Time) bool {
-	return v.Private() && !v.Deleted && v.State(now) == Active && !v.superseded(now, 0)
+	return !v.Deleted && v.State(now) == Active && !v.superseded(now, 0)
+}
+
+// mayRecover says whether the version may decrypt: Deactivated versions too (NIST SP 800-57 part 1, section 7.4).
+func (v *Version) mayRecover(now time.Time) bool {
+	state := v.State(now)
+	return !v.Deleted && (state == Active || state == Deactivated)
 }
 
 // mayProcess says whether signatures may be verified with the version: a superseded one still for the overlap.

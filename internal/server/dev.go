@@ -128,16 +128,25 @@ func devChange(ctx context.Context, c *core.Core, action, target string, documen
 
 // devDocument routes everything to one software adapter and lets the local caller do everything for the demo FSPs.
 func devDocument() core.Document {
-	operations := []cpm.Operation{cpm.JWSSign, cpm.JWSVerify}
+	var performed []cpm.Operation
+	var byName []string
+	for _, row := range cpm.Operations() {
+		if !row.Planned && !row.HardwareOnly {
+			performed = append(performed, row.Operation)
+		}
+		if row.ByName() {
+			byName = append(byName, string(row.Operation))
+		}
+	}
 	d := core.Document{
 		Settings: map[string]json.RawMessage{"commonName": json.RawMessage(`"cpm-dev"`)},
-		Adapters: []core.AdapterEntry{{Name: "ssm1", Kind: route.KindSSM, Operations: operations}},
+		Adapters: []core.AdapterEntry{{Name: "ssm1", Kind: route.KindSSM, Operations: performed}},
 		Routes:   []core.RouteEntry{{FSP: route.Any, Operation: route.Any, Adapter: "ssm1"}},
 	}
 	for _, f := range []string{devPayer, devPayee, devHub} {
 		d.FSPs = append(d.FSPs, core.FSPEntry{Name: f})
 		for _, principal := range devPrincipals() {
-			d.Grants = append(d.Grants, core.GrantEntry{Principal: principal, FSP: f, Operations: []string{string(cpm.JWSSign)}})
+			d.Grants = append(d.Grants, core.GrantEntry{Principal: principal, FSP: f, Operations: byName})
 		}
 	}
 	for _, principal := range devPrincipals() {

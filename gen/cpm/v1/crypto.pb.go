@@ -31,6 +31,25 @@ type ProcessRequest struct {
 	//
 	//	*ProcessRequest_JwsSign
 	//	*ProcessRequest_JwsVerify
+	//	*ProcessRequest_JweEncrypt
+	//	*ProcessRequest_JweDecrypt
+	//	*ProcessRequest_MessageProtect
+	//	*ProcessRequest_MessageOpen
+	//	*ProcessRequest_IlpFulfil
+	//	*ProcessRequest_IlpVerify
+	//	*ProcessRequest_IlpDecode
+	//	*ProcessRequest_Sign
+	//	*ProcessRequest_Verify
+	//	*ProcessRequest_Encrypt
+	//	*ProcessRequest_Decrypt
+	//	*ProcessRequest_Rewrap
+	//	*ProcessRequest_Mac
+	//	*ProcessRequest_MacVerify
+	//	*ProcessRequest_Wrap
+	//	*ProcessRequest_Unwrap
+	//	*ProcessRequest_Datakey
+	//	*ProcessRequest_Digest
+	//	*ProcessRequest_Random
 	Operation     isProcessRequest_Operation `protobuf_oneof:"operation"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -98,6 +117,177 @@ func (x *ProcessRequest) GetJwsVerify() *JwsVerifyRequest {
 	return nil
 }
 
+func (x *ProcessRequest) GetJweEncrypt() *JweEncryptRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_JweEncrypt); ok {
+			return x.JweEncrypt
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetJweDecrypt() *JweDecryptRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_JweDecrypt); ok {
+			return x.JweDecrypt
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetMessageProtect() *MessageProtectRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_MessageProtect); ok {
+			return x.MessageProtect
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetMessageOpen() *MessageOpenRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_MessageOpen); ok {
+			return x.MessageOpen
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetIlpFulfil() *IlpFulfilRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_IlpFulfil); ok {
+			return x.IlpFulfil
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetIlpVerify() *IlpVerifyRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_IlpVerify); ok {
+			return x.IlpVerify
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetIlpDecode() *IlpDecodeRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_IlpDecode); ok {
+			return x.IlpDecode
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetSign() *SignRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Sign); ok {
+			return x.Sign
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetVerify() *VerifyRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Verify); ok {
+			return x.Verify
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetEncrypt() *EncryptRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Encrypt); ok {
+			return x.Encrypt
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetDecrypt() *DecryptRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Decrypt); ok {
+			return x.Decrypt
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetRewrap() *RewrapRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Rewrap); ok {
+			return x.Rewrap
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetMac() *MacRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Mac); ok {
+			return x.Mac
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetMacVerify() *MacVerifyRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_MacVerify); ok {
+			return x.MacVerify
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetWrap() *WrapRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Wrap); ok {
+			return x.Wrap
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetUnwrap() *UnwrapRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Unwrap); ok {
+			return x.Unwrap
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetDatakey() *DatakeyRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Datakey); ok {
+			return x.Datakey
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetDigest() *DigestRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Digest); ok {
+			return x.Digest
+		}
+	}
+	return nil
+}
+
+func (x *ProcessRequest) GetRandom() *RandomRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*ProcessRequest_Random); ok {
+			return x.Random
+		}
+	}
+	return nil
+}
+
 type isProcessRequest_Operation interface {
 	isProcessRequest_Operation()
 }
@@ -110,9 +300,123 @@ type ProcessRequest_JwsVerify struct {
 	JwsVerify *JwsVerifyRequest `protobuf:"bytes,3,opt,name=jws_verify,json=jwsVerify,proto3,oneof"`
 }
 
+type ProcessRequest_JweEncrypt struct {
+	JweEncrypt *JweEncryptRequest `protobuf:"bytes,4,opt,name=jwe_encrypt,json=jweEncrypt,proto3,oneof"`
+}
+
+type ProcessRequest_JweDecrypt struct {
+	JweDecrypt *JweDecryptRequest `protobuf:"bytes,5,opt,name=jwe_decrypt,json=jweDecrypt,proto3,oneof"`
+}
+
+type ProcessRequest_MessageProtect struct {
+	MessageProtect *MessageProtectRequest `protobuf:"bytes,6,opt,name=message_protect,json=messageProtect,proto3,oneof"`
+}
+
+type ProcessRequest_MessageOpen struct {
+	MessageOpen *MessageOpenRequest `protobuf:"bytes,7,opt,name=message_open,json=messageOpen,proto3,oneof"`
+}
+
+type ProcessRequest_IlpFulfil struct {
+	IlpFulfil *IlpFulfilRequest `protobuf:"bytes,8,opt,name=ilp_fulfil,json=ilpFulfil,proto3,oneof"`
+}
+
+type ProcessRequest_IlpVerify struct {
+	IlpVerify *IlpVerifyRequest `protobuf:"bytes,9,opt,name=ilp_verify,json=ilpVerify,proto3,oneof"`
+}
+
+type ProcessRequest_IlpDecode struct {
+	IlpDecode *IlpDecodeRequest `protobuf:"bytes,10,opt,name=ilp_decode,json=ilpDecode,proto3,oneof"`
+}
+
+type ProcessRequest_Sign struct {
+	Sign *SignRequest `protobuf:"bytes,11,opt,name=sign,proto3,oneof"`
+}
+
+type ProcessRequest_Verify struct {
+	Verify *VerifyRequest `protobuf:"bytes,12,opt,name=verify,proto3,oneof"`
+}
+
+type ProcessRequest_Encrypt struct {
+	Encrypt *EncryptRequest `protobuf:"bytes,13,opt,name=encrypt,proto3,oneof"`
+}
+
+type ProcessRequest_Decrypt struct {
+	Decrypt *DecryptRequest `protobuf:"bytes,14,opt,name=decrypt,proto3,oneof"`
+}
+
+type ProcessRequest_Rewrap struct {
+	Rewrap *RewrapRequest `protobuf:"bytes,15,opt,name=rewrap,proto3,oneof"`
+}
+
+type ProcessRequest_Mac struct {
+	Mac *MacRequest `protobuf:"bytes,16,opt,name=mac,proto3,oneof"`
+}
+
+type ProcessRequest_MacVerify struct {
+	MacVerify *MacVerifyRequest `protobuf:"bytes,17,opt,name=mac_verify,json=macVerify,proto3,oneof"`
+}
+
+type ProcessRequest_Wrap struct {
+	Wrap *WrapRequest `protobuf:"bytes,18,opt,name=wrap,proto3,oneof"`
+}
+
+type ProcessRequest_Unwrap struct {
+	Unwrap *UnwrapRequest `protobuf:"bytes,19,opt,name=unwrap,proto3,oneof"`
+}
+
+type ProcessRequest_Datakey struct {
+	Datakey *DatakeyRequest `protobuf:"bytes,20,opt,name=datakey,proto3,oneof"`
+}
+
+type ProcessRequest_Digest struct {
+	Digest *DigestRequest `protobuf:"bytes,21,opt,name=digest,proto3,oneof"`
+}
+
+type ProcessRequest_Random struct {
+	Random *RandomRequest `protobuf:"bytes,22,opt,name=random,proto3,oneof"`
+}
+
 func (*ProcessRequest_JwsSign) isProcessRequest_Operation() {}
 
 func (*ProcessRequest_JwsVerify) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_JweEncrypt) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_JweDecrypt) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_MessageProtect) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_MessageOpen) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_IlpFulfil) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_IlpVerify) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_IlpDecode) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Sign) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Verify) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Encrypt) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Decrypt) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Rewrap) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Mac) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_MacVerify) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Wrap) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Unwrap) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Datakey) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Digest) isProcessRequest_Operation() {}
+
+func (*ProcessRequest_Random) isProcessRequest_Operation() {}
 
 // ProcessResponse has the member of the operation asked for, or in a batch or stream the error.
 type ProcessResponse struct {
@@ -122,6 +426,25 @@ type ProcessResponse struct {
 	//	*ProcessResponse_Error
 	//	*ProcessResponse_JwsSign
 	//	*ProcessResponse_JwsVerify
+	//	*ProcessResponse_JweEncrypt
+	//	*ProcessResponse_JweDecrypt
+	//	*ProcessResponse_MessageProtect
+	//	*ProcessResponse_MessageOpen
+	//	*ProcessResponse_IlpFulfil
+	//	*ProcessResponse_IlpVerify
+	//	*ProcessResponse_IlpDecode
+	//	*ProcessResponse_Sign
+	//	*ProcessResponse_Verify
+	//	*ProcessResponse_Encrypt
+	//	*ProcessResponse_Decrypt
+	//	*ProcessResponse_Rewrap
+	//	*ProcessResponse_Mac
+	//	*ProcessResponse_MacVerify
+	//	*ProcessResponse_Wrap
+	//	*ProcessResponse_Unwrap
+	//	*ProcessResponse_Datakey
+	//	*ProcessResponse_Digest
+	//	*ProcessResponse_Random
 	Result        isProcessResponse_Result `protobuf_oneof:"result"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -191,6 +514,177 @@ func (x *ProcessResponse) GetJwsVerify() *JwsVerifyResponse {
 	return nil
 }
 
+func (x *ProcessResponse) GetJweEncrypt() *JweEncryptResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_JweEncrypt); ok {
+			return x.JweEncrypt
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetJweDecrypt() *JweDecryptResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_JweDecrypt); ok {
+			return x.JweDecrypt
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetMessageProtect() *MessageProtectResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_MessageProtect); ok {
+			return x.MessageProtect
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetMessageOpen() *MessageOpenResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_MessageOpen); ok {
+			return x.MessageOpen
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetIlpFulfil() *IlpFulfilResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_IlpFulfil); ok {
+			return x.IlpFulfil
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetIlpVerify() *IlpVerifyResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_IlpVerify); ok {
+			return x.IlpVerify
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetIlpDecode() *IlpDecodeResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_IlpDecode); ok {
+			return x.IlpDecode
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetSign() *SignResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Sign); ok {
+			return x.Sign
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetVerify() *VerifyResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Verify); ok {
+			return x.Verify
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetEncrypt() *EncryptResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Encrypt); ok {
+			return x.Encrypt
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetDecrypt() *DecryptResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Decrypt); ok {
+			return x.Decrypt
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetRewrap() *RewrapResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Rewrap); ok {
+			return x.Rewrap
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetMac() *MacResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Mac); ok {
+			return x.Mac
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetMacVerify() *MacVerifyResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_MacVerify); ok {
+			return x.MacVerify
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetWrap() *WrapResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Wrap); ok {
+			return x.Wrap
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetUnwrap() *UnwrapResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Unwrap); ok {
+			return x.Unwrap
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetDatakey() *DatakeyResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Datakey); ok {
+			return x.Datakey
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetDigest() *DigestResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Digest); ok {
+			return x.Digest
+		}
+	}
+	return nil
+}
+
+func (x *ProcessResponse) GetRandom() *RandomResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ProcessResponse_Random); ok {
+			return x.Random
+		}
+	}
+	return nil
+}
+
 type isProcessResponse_Result interface {
 	isProcessResponse_Result()
 }
@@ -207,11 +701,125 @@ type ProcessResponse_JwsVerify struct {
 	JwsVerify *JwsVerifyResponse `protobuf:"bytes,3,opt,name=jws_verify,json=jwsVerify,proto3,oneof"`
 }
 
+type ProcessResponse_JweEncrypt struct {
+	JweEncrypt *JweEncryptResponse `protobuf:"bytes,4,opt,name=jwe_encrypt,json=jweEncrypt,proto3,oneof"`
+}
+
+type ProcessResponse_JweDecrypt struct {
+	JweDecrypt *JweDecryptResponse `protobuf:"bytes,5,opt,name=jwe_decrypt,json=jweDecrypt,proto3,oneof"`
+}
+
+type ProcessResponse_MessageProtect struct {
+	MessageProtect *MessageProtectResponse `protobuf:"bytes,6,opt,name=message_protect,json=messageProtect,proto3,oneof"`
+}
+
+type ProcessResponse_MessageOpen struct {
+	MessageOpen *MessageOpenResponse `protobuf:"bytes,7,opt,name=message_open,json=messageOpen,proto3,oneof"`
+}
+
+type ProcessResponse_IlpFulfil struct {
+	IlpFulfil *IlpFulfilResponse `protobuf:"bytes,8,opt,name=ilp_fulfil,json=ilpFulfil,proto3,oneof"`
+}
+
+type ProcessResponse_IlpVerify struct {
+	IlpVerify *IlpVerifyResponse `protobuf:"bytes,9,opt,name=ilp_verify,json=ilpVerify,proto3,oneof"`
+}
+
+type ProcessResponse_IlpDecode struct {
+	IlpDecode *IlpDecodeResponse `protobuf:"bytes,10,opt,name=ilp_decode,json=ilpDecode,proto3,oneof"`
+}
+
+type ProcessResponse_Sign struct {
+	Sign *SignResponse `protobuf:"bytes,11,opt,name=sign,proto3,oneof"`
+}
+
+type ProcessResponse_Verify struct {
+	Verify *VerifyResponse `protobuf:"bytes,12,opt,name=verify,proto3,oneof"`
+}
+
+type ProcessResponse_Encrypt struct {
+	Encrypt *EncryptResponse `protobuf:"bytes,13,opt,name=encrypt,proto3,oneof"`
+}
+
+type ProcessResponse_Decrypt struct {
+	Decrypt *DecryptResponse `protobuf:"bytes,14,opt,name=decrypt,proto3,oneof"`
+}
+
+type ProcessResponse_Rewrap struct {
+	Rewrap *RewrapResponse `protobuf:"bytes,15,opt,name=rewrap,proto3,oneof"`
+}
+
+type ProcessResponse_Mac struct {
+	Mac *MacResponse `protobuf:"bytes,16,opt,name=mac,proto3,oneof"`
+}
+
+type ProcessResponse_MacVerify struct {
+	MacVerify *MacVerifyResponse `protobuf:"bytes,17,opt,name=mac_verify,json=macVerify,proto3,oneof"`
+}
+
+type ProcessResponse_Wrap struct {
+	Wrap *WrapResponse `protobuf:"bytes,18,opt,name=wrap,proto3,oneof"`
+}
+
+type ProcessResponse_Unwrap struct {
+	Unwrap *UnwrapResponse `protobuf:"bytes,19,opt,name=unwrap,proto3,oneof"`
+}
+
+type ProcessResponse_Datakey struct {
+	Datakey *DatakeyResponse `protobuf:"bytes,20,opt,name=datakey,proto3,oneof"`
+}
+
+type ProcessResponse_Digest struct {
+	Digest *DigestResponse `protobuf:"bytes,21,opt,name=digest,proto3,oneof"`
+}
+
+type ProcessResponse_Random struct {
+	Random *RandomResponse `protobuf:"bytes,22,opt,name=random,proto3,oneof"`
+}
+
 func (*ProcessResponse_Error) isProcessResponse_Result() {}
 
 func (*ProcessResponse_JwsSign) isProcessResponse_Result() {}
 
 func (*ProcessResponse_JwsVerify) isProcessResponse_Result() {}
+
+func (*ProcessResponse_JweEncrypt) isProcessResponse_Result() {}
+
+func (*ProcessResponse_JweDecrypt) isProcessResponse_Result() {}
+
+func (*ProcessResponse_MessageProtect) isProcessResponse_Result() {}
+
+func (*ProcessResponse_MessageOpen) isProcessResponse_Result() {}
+
+func (*ProcessResponse_IlpFulfil) isProcessResponse_Result() {}
+
+func (*ProcessResponse_IlpVerify) isProcessResponse_Result() {}
+
+func (*ProcessResponse_IlpDecode) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Sign) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Verify) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Encrypt) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Decrypt) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Rewrap) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Mac) isProcessResponse_Result() {}
+
+func (*ProcessResponse_MacVerify) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Wrap) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Unwrap) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Datakey) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Digest) isProcessResponse_Result() {}
+
+func (*ProcessResponse_Random) isProcessResponse_Result() {}
 
 type BatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -419,18 +1027,70 @@ var File_cpm_v1_crypto_proto protoreflect.FileDescriptor
 
 const file_cpm_v1_crypto_proto_rawDesc = "" +
 	"\n" +
-	"\x13cpm/v1/crypto.proto\x12\x06cpm.v1\x1a\x12cpm/v1/error.proto\x1a\x10cpm/v1/jws.proto\"\x9f\x01\n" +
+	"\x13cpm/v1/crypto.proto\x12\x06cpm.v1\x1a\x12cpm/v1/error.proto\x1a\x14cpm/v1/general.proto\x1a\x10cpm/v1/ilp.proto\x1a\x10cpm/v1/jwe.proto\x1a\x10cpm/v1/jws.proto\x1a\x14cpm/v1/message.proto\"\xa1\t\n" +
 	"\x0eProcessRequest\x12\x10\n" +
 	"\x03fsp\x18\x01 \x01(\tR\x03fsp\x123\n" +
 	"\bjws_sign\x18\x02 \x01(\v2\x16.cpm.v1.JwsSignRequestH\x00R\ajwsSign\x129\n" +
 	"\n" +
-	"jws_verify\x18\x03 \x01(\v2\x18.cpm.v1.JwsVerifyRequestH\x00R\tjwsVerifyB\v\n" +
-	"\toperation\"\xb4\x01\n" +
+	"jws_verify\x18\x03 \x01(\v2\x18.cpm.v1.JwsVerifyRequestH\x00R\tjwsVerify\x12<\n" +
+	"\vjwe_encrypt\x18\x04 \x01(\v2\x19.cpm.v1.JweEncryptRequestH\x00R\n" +
+	"jweEncrypt\x12<\n" +
+	"\vjwe_decrypt\x18\x05 \x01(\v2\x19.cpm.v1.JweDecryptRequestH\x00R\n" +
+	"jweDecrypt\x12H\n" +
+	"\x0fmessage_protect\x18\x06 \x01(\v2\x1d.cpm.v1.MessageProtectRequestH\x00R\x0emessageProtect\x12?\n" +
+	"\fmessage_open\x18\a \x01(\v2\x1a.cpm.v1.MessageOpenRequestH\x00R\vmessageOpen\x129\n" +
+	"\n" +
+	"ilp_fulfil\x18\b \x01(\v2\x18.cpm.v1.IlpFulfilRequestH\x00R\tilpFulfil\x129\n" +
+	"\n" +
+	"ilp_verify\x18\t \x01(\v2\x18.cpm.v1.IlpVerifyRequestH\x00R\tilpVerify\x129\n" +
+	"\n" +
+	"ilp_decode\x18\n" +
+	" \x01(\v2\x18.cpm.v1.IlpDecodeRequestH\x00R\tilpDecode\x12)\n" +
+	"\x04sign\x18\v \x01(\v2\x13.cpm.v1.SignRequestH\x00R\x04sign\x12/\n" +
+	"\x06verify\x18\f \x01(\v2\x15.cpm.v1.VerifyRequestH\x00R\x06verify\x122\n" +
+	"\aencrypt\x18\r \x01(\v2\x16.cpm.v1.EncryptRequestH\x00R\aencrypt\x122\n" +
+	"\adecrypt\x18\x0e \x01(\v2\x16.cpm.v1.DecryptRequestH\x00R\adecrypt\x12/\n" +
+	"\x06rewrap\x18\x0f \x01(\v2\x15.cpm.v1.RewrapRequestH\x00R\x06rewrap\x12&\n" +
+	"\x03mac\x18\x10 \x01(\v2\x12.cpm.v1.MacRequestH\x00R\x03mac\x129\n" +
+	"\n" +
+	"mac_verify\x18\x11 \x01(\v2\x18.cpm.v1.MacVerifyRequestH\x00R\tmacVerify\x12)\n" +
+	"\x04wrap\x18\x12 \x01(\v2\x13.cpm.v1.WrapRequestH\x00R\x04wrap\x12/\n" +
+	"\x06unwrap\x18\x13 \x01(\v2\x15.cpm.v1.UnwrapRequestH\x00R\x06unwrap\x122\n" +
+	"\adatakey\x18\x14 \x01(\v2\x16.cpm.v1.DatakeyRequestH\x00R\adatakey\x12/\n" +
+	"\x06digest\x18\x15 \x01(\v2\x15.cpm.v1.DigestRequestH\x00R\x06digest\x12/\n" +
+	"\x06random\x18\x16 \x01(\v2\x15.cpm.v1.RandomRequestH\x00R\x06randomB\v\n" +
+	"\toperation\"\xc9\t\n" +
 	"\x0fProcessResponse\x12%\n" +
 	"\x05error\x18\x01 \x01(\v2\r.cpm.v1.ErrorH\x00R\x05error\x124\n" +
 	"\bjws_sign\x18\x02 \x01(\v2\x17.cpm.v1.JwsSignResponseH\x00R\ajwsSign\x12:\n" +
 	"\n" +
-	"jws_verify\x18\x03 \x01(\v2\x19.cpm.v1.JwsVerifyResponseH\x00R\tjwsVerifyB\b\n" +
+	"jws_verify\x18\x03 \x01(\v2\x19.cpm.v1.JwsVerifyResponseH\x00R\tjwsVerify\x12=\n" +
+	"\vjwe_encrypt\x18\x04 \x01(\v2\x1a.cpm.v1.JweEncryptResponseH\x00R\n" +
+	"jweEncrypt\x12=\n" +
+	"\vjwe_decrypt\x18\x05 \x01(\v2\x1a.cpm.v1.JweDecryptResponseH\x00R\n" +
+	"jweDecrypt\x12I\n" +
+	"\x0fmessage_protect\x18\x06 \x01(\v2\x1e.cpm.v1.MessageProtectResponseH\x00R\x0emessageProtect\x12@\n" +
+	"\fmessage_open\x18\a \x01(\v2\x1b.cpm.v1.MessageOpenResponseH\x00R\vmessageOpen\x12:\n" +
+	"\n" +
+	"ilp_fulfil\x18\b \x01(\v2\x19.cpm.v1.IlpFulfilResponseH\x00R\tilpFulfil\x12:\n" +
+	"\n" +
+	"ilp_verify\x18\t \x01(\v2\x19.cpm.v1.IlpVerifyResponseH\x00R\tilpVerify\x12:\n" +
+	"\n" +
+	"ilp_decode\x18\n" +
+	" \x01(\v2\x19.cpm.v1.IlpDecodeResponseH\x00R\tilpDecode\x12*\n" +
+	"\x04sign\x18\v \x01(\v2\x14.cpm.v1.SignResponseH\x00R\x04sign\x120\n" +
+	"\x06verify\x18\f \x01(\v2\x16.cpm.v1.VerifyResponseH\x00R\x06verify\x123\n" +
+	"\aencrypt\x18\r \x01(\v2\x17.cpm.v1.EncryptResponseH\x00R\aencrypt\x123\n" +
+	"\adecrypt\x18\x0e \x01(\v2\x17.cpm.v1.DecryptResponseH\x00R\adecrypt\x120\n" +
+	"\x06rewrap\x18\x0f \x01(\v2\x16.cpm.v1.RewrapResponseH\x00R\x06rewrap\x12'\n" +
+	"\x03mac\x18\x10 \x01(\v2\x13.cpm.v1.MacResponseH\x00R\x03mac\x12:\n" +
+	"\n" +
+	"mac_verify\x18\x11 \x01(\v2\x19.cpm.v1.MacVerifyResponseH\x00R\tmacVerify\x12*\n" +
+	"\x04wrap\x18\x12 \x01(\v2\x14.cpm.v1.WrapResponseH\x00R\x04wrap\x120\n" +
+	"\x06unwrap\x18\x13 \x01(\v2\x16.cpm.v1.UnwrapResponseH\x00R\x06unwrap\x123\n" +
+	"\adatakey\x18\x14 \x01(\v2\x17.cpm.v1.DatakeyResponseH\x00R\adatakey\x120\n" +
+	"\x06digest\x18\x15 \x01(\v2\x16.cpm.v1.DigestResponseH\x00R\x06digest\x120\n" +
+	"\x06random\x18\x16 \x01(\v2\x16.cpm.v1.RandomResponseH\x00R\x06randomB\b\n" +
 	"\x06result\"<\n" +
 	"\fBatchRequest\x12,\n" +
 	"\x05items\x18\x01 \x03(\v2\x16.cpm.v1.ProcessRequestR\x05items\"B\n" +
@@ -462,39 +1122,115 @@ func file_cpm_v1_crypto_proto_rawDescGZIP() []byte {
 
 var file_cpm_v1_crypto_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_cpm_v1_crypto_proto_goTypes = []any{
-	(*ProcessRequest)(nil),    // 0: cpm.v1.ProcessRequest
-	(*ProcessResponse)(nil),   // 1: cpm.v1.ProcessResponse
-	(*BatchRequest)(nil),      // 2: cpm.v1.BatchRequest
-	(*BatchResponse)(nil),     // 3: cpm.v1.BatchResponse
-	(*StreamRequest)(nil),     // 4: cpm.v1.StreamRequest
-	(*StreamResponse)(nil),    // 5: cpm.v1.StreamResponse
-	(*JwsSignRequest)(nil),    // 6: cpm.v1.JwsSignRequest
-	(*JwsVerifyRequest)(nil),  // 7: cpm.v1.JwsVerifyRequest
-	(*Error)(nil),             // 8: cpm.v1.Error
-	(*JwsSignResponse)(nil),   // 9: cpm.v1.JwsSignResponse
-	(*JwsVerifyResponse)(nil), // 10: cpm.v1.JwsVerifyResponse
+	(*ProcessRequest)(nil),         // 0: cpm.v1.ProcessRequest
+	(*ProcessResponse)(nil),        // 1: cpm.v1.ProcessResponse
+	(*BatchRequest)(nil),           // 2: cpm.v1.BatchRequest
+	(*BatchResponse)(nil),          // 3: cpm.v1.BatchResponse
+	(*StreamRequest)(nil),          // 4: cpm.v1.StreamRequest
+	(*StreamResponse)(nil),         // 5: cpm.v1.StreamResponse
+	(*JwsSignRequest)(nil),         // 6: cpm.v1.JwsSignRequest
+	(*JwsVerifyRequest)(nil),       // 7: cpm.v1.JwsVerifyRequest
+	(*JweEncryptRequest)(nil),      // 8: cpm.v1.JweEncryptRequest
+	(*JweDecryptRequest)(nil),      // 9: cpm.v1.JweDecryptRequest
+	(*MessageProtectRequest)(nil),  // 10: cpm.v1.MessageProtectRequest
+	(*MessageOpenRequest)(nil),     // 11: cpm.v1.MessageOpenRequest
+	(*IlpFulfilRequest)(nil),       // 12: cpm.v1.IlpFulfilRequest
+	(*IlpVerifyRequest)(nil),       // 13: cpm.v1.IlpVerifyRequest
+	(*IlpDecodeRequest)(nil),       // 14: cpm.v1.IlpDecodeRequest
+	(*SignRequest)(nil),            // 15: cpm.v1.SignRequest
+	(*VerifyRequest)(nil),          // 16: cpm.v1.VerifyRequest
+	(*EncryptRequest)(nil),         // 17: cpm.v1.EncryptRequest
+	(*DecryptRequest)(nil),         // 18: cpm.v1.DecryptRequest
+	(*RewrapRequest)(nil),          // 19: cpm.v1.RewrapRequest
+	(*MacRequest)(nil),             // 20: cpm.v1.MacRequest
+	(*MacVerifyRequest)(nil),       // 21: cpm.v1.MacVerifyRequest
+	(*WrapRequest)(nil),            // 22: cpm.v1.WrapRequest
+	(*UnwrapRequest)(nil),          // 23: cpm.v1.UnwrapRequest
+	(*DatakeyRequest)(nil),         // 24: cpm.v1.DatakeyRequest
+	(*DigestRequest)(nil),          // 25: cpm.v1.DigestRequest
+	(*RandomRequest)(nil),          // 26: cpm.v1.RandomRequest
+	(*Error)(nil),                  // 27: cpm.v1.Error
+	(*JwsSignResponse)(nil),        // 28: cpm.v1.JwsSignResponse
+	(*JwsVerifyResponse)(nil),      // 29: cpm.v1.JwsVerifyResponse
+	(*JweEncryptResponse)(nil),     // 30: cpm.v1.JweEncryptResponse
+	(*JweDecryptResponse)(nil),     // 31: cpm.v1.JweDecryptResponse
+	(*MessageProtectResponse)(nil), // 32: cpm.v1.MessageProtectResponse
+	(*MessageOpenResponse)(nil),    // 33: cpm.v1.MessageOpenResponse
+	(*IlpFulfilResponse)(nil),      // 34: cpm.v1.IlpFulfilResponse
+	(*IlpVerifyResponse)(nil),      // 35: cpm.v1.IlpVerifyResponse
+	(*IlpDecodeResponse)(nil),      // 36: cpm.v1.IlpDecodeResponse
+	(*SignResponse)(nil),           // 37: cpm.v1.SignResponse
+	(*VerifyResponse)(nil),         // 38: cpm.v1.VerifyResponse
+	(*EncryptResponse)(nil),        // 39: cpm.v1.EncryptResponse
+	(*DecryptResponse)(nil),        // 40: cpm.v1.DecryptResponse
+	(*RewrapResponse)(nil),         // 41: cpm.v1.RewrapResponse
+	(*MacResponse)(nil),            // 42: cpm.v1.MacResponse
+	(*MacVerifyResponse)(nil),      // 43: cpm.v1.MacVerifyResponse
+	(*WrapResponse)(nil),           // 44: cpm.v1.WrapResponse
+	(*UnwrapResponse)(nil),         // 45: cpm.v1.UnwrapResponse
+	(*DatakeyResponse)(nil),        // 46: cpm.v1.DatakeyResponse
+	(*DigestResponse)(nil),         // 47: cpm.v1.DigestResponse
+	(*RandomResponse)(nil),         // 48: cpm.v1.RandomResponse
 }
 var file_cpm_v1_crypto_proto_depIdxs = []int32{
 	6,  // 0: cpm.v1.ProcessRequest.jws_sign:type_name -> cpm.v1.JwsSignRequest
 	7,  // 1: cpm.v1.ProcessRequest.jws_verify:type_name -> cpm.v1.JwsVerifyRequest
-	8,  // 2: cpm.v1.ProcessResponse.error:type_name -> cpm.v1.Error
-	9,  // 3: cpm.v1.ProcessResponse.jws_sign:type_name -> cpm.v1.JwsSignResponse
-	10, // 4: cpm.v1.ProcessResponse.jws_verify:type_name -> cpm.v1.JwsVerifyResponse
-	0,  // 5: cpm.v1.BatchRequest.items:type_name -> cpm.v1.ProcessRequest
-	1,  // 6: cpm.v1.BatchResponse.results:type_name -> cpm.v1.ProcessResponse
-	0,  // 7: cpm.v1.StreamRequest.request:type_name -> cpm.v1.ProcessRequest
-	1,  // 8: cpm.v1.StreamResponse.response:type_name -> cpm.v1.ProcessResponse
-	0,  // 9: cpm.v1.CryptographicService.Process:input_type -> cpm.v1.ProcessRequest
-	2,  // 10: cpm.v1.CryptographicService.Batch:input_type -> cpm.v1.BatchRequest
-	4,  // 11: cpm.v1.CryptographicService.Stream:input_type -> cpm.v1.StreamRequest
-	1,  // 12: cpm.v1.CryptographicService.Process:output_type -> cpm.v1.ProcessResponse
-	3,  // 13: cpm.v1.CryptographicService.Batch:output_type -> cpm.v1.BatchResponse
-	5,  // 14: cpm.v1.CryptographicService.Stream:output_type -> cpm.v1.StreamResponse
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	8,  // 2: cpm.v1.ProcessRequest.jwe_encrypt:type_name -> cpm.v1.JweEncryptRequest
+	9,  // 3: cpm.v1.ProcessRequest.jwe_decrypt:type_name -> cpm.v1.JweDecryptRequest
+	10, // 4: cpm.v1.ProcessRequest.message_protect:type_name -> cpm.v1.MessageProtectRequest
+	11, // 5: cpm.v1.ProcessRequest.message_open:type_name -> cpm.v1.MessageOpenRequest
+	12, // 6: cpm.v1.ProcessRequest.ilp_fulfil:type_name -> cpm.v1.IlpFulfilRequest
+	13, // 7: cpm.v1.ProcessRequest.ilp_verify:type_name -> cpm.v1.IlpVerifyRequest
+	14, // 8: cpm.v1.ProcessRequest.ilp_decode:type_name -> cpm.v1.IlpDecodeRequest
+	15, // 9: cpm.v1.ProcessRequest.sign:type_name -> cpm.v1.SignRequest
+	16, // 10: cpm.v1.ProcessRequest.verify:type_name -> cpm.v1.VerifyRequest
+	17, // 11: cpm.v1.ProcessRequest.encrypt:type_name -> cpm.v1.EncryptRequest
+	18, // 12: cpm.v1.ProcessRequest.decrypt:type_name -> cpm.v1.DecryptRequest
+	19, // 13: cpm.v1.ProcessRequest.rewrap:type_name -> cpm.v1.RewrapRequest
+	20, // 14: cpm.v1.ProcessRequest.mac:type_name -> cpm.v1.MacRequest
+	21, // 15: cpm.v1.ProcessRequest.mac_verify:type_name -> cpm.v1.MacVerifyRequest
+	22, // 16: cpm.v1.ProcessRequest.wrap:type_name -> cpm.v1.WrapRequest
+	23, // 17: cpm.v1.ProcessRequest.unwrap:type_name -> cpm.v1.UnwrapRequest
+	24, // 18: cpm.v1.ProcessRequest.datakey:type_name -> cpm.v1.DatakeyRequest
+	25, // 19: cpm.v1.ProcessRequest.digest:type_name -> cpm.v1.DigestRequest
+	26, // 20: cpm.v1.ProcessRequest.random:type_name -> cpm.v1.RandomRequest
+	27, // 21: cpm.v1.ProcessResponse.error:type_name -> cpm.v1.Error
+	28, // 22: cpm.v1.ProcessResponse.jws_sign:type_name -> cpm.v1.JwsSignResponse
+	29, // 23: cpm.v1.ProcessResponse.jws_verify:type_name -> cpm.v1.JwsVerifyResponse
+	30, // 24: cpm.v1.ProcessResponse.jwe_encrypt:type_name -> cpm.v1.JweEncryptResponse
+	31, // 25: cpm.v1.ProcessResponse.jwe_decrypt:type_name -> cpm.v1.JweDecryptResponse
+	32, // 26: cpm.v1.ProcessResponse.message_protect:type_name -> cpm.v1.MessageProtectResponse
+	33, // 27: cpm.v1.ProcessResponse.message_open:type_name -> cpm.v1.MessageOpenResponse
+	34, // 28: cpm.v1.ProcessResponse.ilp_fulfil:type_name -> cpm.v1.IlpFulfilResponse
+	35, // 29: cpm.v1.ProcessResponse.ilp_verify:type_name -> cpm.v1.IlpVerifyResponse
+	36, // 30: cpm.v1.ProcessResponse.ilp_decode:type_name -> cpm.v1.IlpDecodeResponse
+	37, // 31: cpm.v1.ProcessResponse.sign:type_name -> cpm.v1.SignResponse
+	38, // 32: cpm.v1.ProcessResponse.verify:type_name -> cpm.v1.VerifyResponse
+	39, // 33: cpm.v1.ProcessResponse.encrypt:type_name -> cpm.v1.EncryptResponse
+	40, // 34: cpm.v1.ProcessResponse.decrypt:type_name -> cpm.v1.DecryptResponse
+	41, // 35: cpm.v1.ProcessResponse.rewrap:type_name -> cpm.v1.RewrapResponse
+	42, // 36: cpm.v1.ProcessResponse.mac:type_name -> cpm.v1.MacResponse
+	43, // 37: cpm.v1.ProcessResponse.mac_verify:type_name -> cpm.v1.MacVerifyResponse
+	44, // 38: cpm.v1.ProcessResponse.wrap:type_name -> cpm.v1.WrapResponse
+	45, // 39: cpm.v1.ProcessResponse.unwrap:type_name -> cpm.v1.UnwrapResponse
+	46, // 40: cpm.v1.ProcessResponse.datakey:type_name -> cpm.v1.DatakeyResponse
+	47, // 41: cpm.v1.ProcessResponse.digest:type_name -> cpm.v1.DigestResponse
+	48, // 42: cpm.v1.ProcessResponse.random:type_name -> cpm.v1.RandomResponse
+	0,  // 43: cpm.v1.BatchRequest.items:type_name -> cpm.v1.ProcessRequest
+	1,  // 44: cpm.v1.BatchResponse.results:type_name -> cpm.v1.ProcessResponse
+	0,  // 45: cpm.v1.StreamRequest.request:type_name -> cpm.v1.ProcessRequest
+	1,  // 46: cpm.v1.StreamResponse.response:type_name -> cpm.v1.ProcessResponse
+	0,  // 47: cpm.v1.CryptographicService.Process:input_type -> cpm.v1.ProcessRequest
+	2,  // 48: cpm.v1.CryptographicService.Batch:input_type -> cpm.v1.BatchRequest
+	4,  // 49: cpm.v1.CryptographicService.Stream:input_type -> cpm.v1.StreamRequest
+	1,  // 50: cpm.v1.CryptographicService.Process:output_type -> cpm.v1.ProcessResponse
+	3,  // 51: cpm.v1.CryptographicService.Batch:output_type -> cpm.v1.BatchResponse
+	5,  // 52: cpm.v1.CryptographicService.Stream:output_type -> cpm.v1.StreamResponse
+	50, // [50:53] is the sub-list for method output_type
+	47, // [47:50] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_cpm_v1_crypto_proto_init() }
@@ -503,15 +1239,57 @@ func file_cpm_v1_crypto_proto_init() {
 		return
 	}
 	file_cpm_v1_error_proto_init()
+	file_cpm_v1_general_proto_init()
+	file_cpm_v1_ilp_proto_init()
+	file_cpm_v1_jwe_proto_init()
 	file_cpm_v1_jws_proto_init()
+	file_cpm_v1_message_proto_init()
 	file_cpm_v1_crypto_proto_msgTypes[0].OneofWrappers = []any{
 		(*ProcessRequest_JwsSign)(nil),
 		(*ProcessRequest_JwsVerify)(nil),
+		(*ProcessRequest_JweEncrypt)(nil),
+		(*ProcessRequest_JweDecrypt)(nil),
+		(*ProcessRequest_MessageProtect)(nil),
+		(*ProcessRequest_MessageOpen)(nil),
+		(*ProcessRequest_IlpFulfil)(nil),
+		(*ProcessRequest_IlpVerify)(nil),
+		(*ProcessRequest_IlpDecode)(nil),
+		(*ProcessRequest_Sign)(nil),
+		(*ProcessRequest_Verify)(nil),
+		(*ProcessRequest_Encrypt)(nil),
+		(*ProcessRequest_Decrypt)(nil),
+		(*ProcessRequest_Rewrap)(nil),
+		(*ProcessRequest_Mac)(nil),
+		(*ProcessRequest_MacVerify)(nil),
+		(*ProcessRequest_Wrap)(nil),
+		(*ProcessRequest_Unwrap)(nil),
+		(*ProcessRequest_Datakey)(nil),
+		(*ProcessRequest_Digest)(nil),
+		(*ProcessRequest_Random)(nil),
 	}
 	file_cpm_v1_crypto_proto_msgTypes[1].OneofWrappers = []any{
 		(*ProcessResponse_Error)(nil),
 		(*ProcessResponse_JwsSign)(nil),
 		(*ProcessResponse_JwsVerify)(nil),
+		(*ProcessResponse_JweEncrypt)(nil),
+		(*ProcessResponse_JweDecrypt)(nil),
+		(*ProcessResponse_MessageProtect)(nil),
+		(*ProcessResponse_MessageOpen)(nil),
+		(*ProcessResponse_IlpFulfil)(nil),
+		(*ProcessResponse_IlpVerify)(nil),
+		(*ProcessResponse_IlpDecode)(nil),
+		(*ProcessResponse_Sign)(nil),
+		(*ProcessResponse_Verify)(nil),
+		(*ProcessResponse_Encrypt)(nil),
+		(*ProcessResponse_Decrypt)(nil),
+		(*ProcessResponse_Rewrap)(nil),
+		(*ProcessResponse_Mac)(nil),
+		(*ProcessResponse_MacVerify)(nil),
+		(*ProcessResponse_Wrap)(nil),
+		(*ProcessResponse_Unwrap)(nil),
+		(*ProcessResponse_Datakey)(nil),
+		(*ProcessResponse_Digest)(nil),
+		(*ProcessResponse_Random)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

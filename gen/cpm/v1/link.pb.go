@@ -359,10 +359,10 @@ type KeyPut struct {
 	Key       *LinkKey               `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	Algorithm string                 `protobuf:"bytes,2,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
 	Use       string                 `protobuf:"bytes,3,opt,name=use,proto3" json:"use,omitempty"`
-	// SubjectPublicKeyInfo.
+	// SubjectPublicKeyInfo; empty for a secret key.
 	PublicKey []byte `protobuf:"bytes,4,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
-	// PKCS #8, sealed by HPKE to the key of the Hello, bound to this TLS connection and to the other members. Empty for a
-	// public key.
+	// PKCS #8, or a secret key's bytes, sealed by HPKE to the key of the Hello, bound to this TLS connection and to the other
+	// members. Empty for a public key.
 	Sealed        []byte `protobuf:"bytes,5,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1093,7 +1093,7 @@ func (x *Ask) GetTraceparent() string {
 	return ""
 }
 
-// LinkPolicy is the signature policy of an FSP.
+// LinkPolicy is the policy of an FSP.
 type LinkPolicy struct {
 	state                  protoimpl.MessageState `protogen:"open.v1"`
 	Algorithms             []string               `protobuf:"bytes,1,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
@@ -1102,6 +1102,8 @@ type LinkPolicy struct {
 	Legacy                 bool                   `protobuf:"varint,4,opt,name=legacy,proto3" json:"legacy,omitempty"`
 	DateWindowMs           int64                  `protobuf:"varint,5,opt,name=date_window_ms,json=dateWindowMs,proto3" json:"date_window_ms,omitempty"`
 	UnprotectedDestination bool                   `protobuf:"varint,6,opt,name=unprotected_destination,json=unprotectedDestination,proto3" json:"unprotected_destination,omitempty"`
+	Inflate                bool                   `protobuf:"varint,7,opt,name=inflate,proto3" json:"inflate,omitempty"`
+	TextbookIlp            bool                   `protobuf:"varint,8,opt,name=textbook_ilp,json=textbookIlp,proto3" json:"textbook_ilp,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -1174,6 +1176,20 @@ func (x *LinkPolicy) GetDateWindowMs() int64 {
 func (x *LinkPolicy) GetUnprotectedDestination() bool {
 	if x != nil {
 		return x.UnprotectedDestination
+	}
+	return false
+}
+
+func (x *LinkPolicy) GetInflate() bool {
+	if x != nil {
+		return x.Inflate
+	}
+	return false
+}
+
+func (x *LinkPolicy) GetTextbookIlp() bool {
+	if x != nil {
+		return x.TextbookIlp
 	}
 	return false
 }
@@ -1361,7 +1377,7 @@ const file_cpm_v1_link_proto_rawDesc = "" +
 	"\x04size\x18\n" +
 	" \x01(\x04R\x04size\x12\x18\n" +
 	"\apayload\x18\v \x01(\fR\apayload\x12 \n" +
-	"\vtraceparent\x18\f \x01(\tR\vtraceparent\"\xcd\x01\n" +
+	"\vtraceparent\x18\f \x01(\tR\vtraceparent\"\x8a\x02\n" +
 	"\n" +
 	"LinkPolicy\x12\x1e\n" +
 	"\n" +
@@ -1371,7 +1387,9 @@ const file_cpm_v1_link_proto_rawDesc = "" +
 	"\x06sorted\x18\x03 \x01(\bR\x06sorted\x12\x16\n" +
 	"\x06legacy\x18\x04 \x01(\bR\x06legacy\x12$\n" +
 	"\x0edate_window_ms\x18\x05 \x01(\x03R\fdateWindowMs\x127\n" +
-	"\x17unprotected_destination\x18\x06 \x01(\bR\x16unprotectedDestination\"\xc7\x01\n" +
+	"\x17unprotected_destination\x18\x06 \x01(\bR\x16unprotectedDestination\x12\x18\n" +
+	"\ainflate\x18\a \x01(\bR\ainflate\x12!\n" +
+	"\ftextbook_ilp\x18\b \x01(\bR\vtextbookIlp\"\xc7\x01\n" +
 	"\x06Answer\x12\x14\n" +
 	"\x05fault\x18\x01 \x01(\tR\x05fault\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +

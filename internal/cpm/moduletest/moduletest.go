@@ -90,7 +90,7 @@ func SignRequest(key cpm.KeyRef, body string) *cpm.Request {
 }
 
 // VerifyRequest asks about a signed quote.
-func VerifyRequest(key cpm.KeyRef, policy *cpm.SignaturePolicy, signed *cpmv1.JwsSignResponse) *cpm.Request {
+func VerifyRequest(key cpm.KeyRef, policy *cpm.Policy, signed *cpmv1.JwsSignResponse) *cpm.Request {
 	h := headers()
 	for name, value := range signed.GetHeaders() {
 		h[name] = value
@@ -151,7 +151,7 @@ func within(t *testing.T) context.Context {
 
 func everyAlgorithm(t *testing.T, m cpm.Module) {
 	algorithms := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"}
-	policy := &cpm.SignaturePolicy{Algorithms: algorithms, Raw: true}
+	policy := &cpm.Policy{Algorithms: algorithms, Raw: true}
 	for i, a := range algorithms {
 		k := Key(t, a, byte(i+1))
 		put(t, m, k)
