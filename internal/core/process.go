@@ -144,7 +144,11 @@ func (t *trip) selectKeys(now time.Time) error {
 		wish.Key = s.GetKey()
 	}
 	var err error
-	t.versions, t.request.Unusable, err = t.snapshot.Keys.Select(wish, now)
+	if c, ok := t.request.Payload.Message.(interface{ GetCiphertext() []byte }); ok && t.row.Use == cpm.UseDataEncryption {
+		t.versions, err = t.selectByCiphertext(wish, c.GetCiphertext(), now)
+	} else {
+		t.versions, t.request.Unusable, err = t.snapshot.Keys.Select(wish, now)
+	}
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type Wish struct {
 	Half cpm.Half
 	// Key is what the request named; nil is the current key.
 	Key *cpmv1.KeySelector
+	// ID is the one version that will do, as a ciphertext names it; zero is any.
+	ID cpm.KeyID
 	// Overlap is how long superseded keys still verify.
 	Overlap time.Duration
 }
@@ -92,7 +94,7 @@ func (x *Index) named(w Wish) ([]*Version, error) {
 	wrongUse := false
 	for _, v := range s.versions {
 		switch {
-		case name != "" && v.Ref.Name != name, number != 0 && v.Ref.Version != number:
+		case name != "" && v.Ref.Name != name, number != 0 && v.Ref.Version != number, w.ID != cpm.KeyID{} && v.Ref.ID != w.ID:
 		case v.Use != w.Use:
 			wrongUse = wrongUse || name != ""
 		default:

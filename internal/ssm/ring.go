@@ -130,6 +130,9 @@ func (k *privateKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts)
 // parse makes a handle and overwrites the encoded private key: from here on only the parsed one is needed. A parsed key
 // lies in the garbage-collected heap and cannot be overwritten; dropping it leaves that to the collector.
 func parse(m cpm.Material) (operation.Key, error) {
+	if len(m.Public) == 0 {
+		return parseSecret(m)
+	}
 	public, err := x509.ParsePKIXPublicKey(m.Public)
 	if err != nil {
 		return nil, fault.New(fault.Device, "the adapter cannot read the key").Because(err)
