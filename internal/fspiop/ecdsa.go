@@ -54,13 +54,17 @@ func (c onCurve) scalar(x []byte) bool {
 	return len(x) > 0 && new(big.Int).SetBytes(x).Cmp(c.curve.Params().N) < 0
 }
 
-// splitDER takes a SEQUENCE of two INTEGERs apart. Up to P-384 every length is below 128, one octet; encoding/asn1 would let
-// more than two pass.
+// splitDER takes a SEQUENCE of two INTEGERs apart; encoding/asn1 would let more than two pass. Up to P-384 every length is below
+// 128 and has one octet; on P-521 that of the SEQUENCE may have two.
 func splitDER(der []byte) (r, s []byte, ok bool) {
-	if len(der) < 2 || der[0] != 0x30 || der[1] > 0x7f || int(der[1]) != len(der)-2 {
+	if len(der) > 3 && der[0] == 0x30 && der[1] == 0x81 && der[2] > 0x7f && int(der[2]) == len(der)-3 {
+		der = der[3:]
+	} else if len(der) > 2 && der[0] == 0x30 && der[1] <= 0x7f && int(der[1]) == len(der)-2 {
+		der = der[2:]
+	} else {
 		return nil, nil, false
 	}
-	r, rest, ok := takeInteger(der[2:])
+	r, rest, ok := takeInteger(der)
 	if !ok {
 		return nil, nil, false
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"io"
 	"sync"
 
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -114,19 +113,6 @@ func (k *publicKey) Algorithm() string        { return k.algorithm }
 func (k *publicKey) Use() cpm.KeyUse          { return k.use }
 func (k *publicKey) Public() crypto.PublicKey { return k.public }
 
-// privateKey is a handle that signs.
-type privateKey struct {
-	publicKey
-	signer crypto.Signer
-}
-
-var _ crypto.Signer = (*privateKey)(nil)
-
-// Sign makes crypto.Signer of it.
-func (k *privateKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	return k.signer.Sign(rand, digest, opts)
-}
-
 // parse makes a handle and overwrites the encoded private key: from here on only the parsed one is needed. A parsed key
 // lies in the garbage-collected heap and cannot be overwritten; dropping it leaves that to the collector.
 func parse(m cpm.Material) (operation.Key, error) {
@@ -146,9 +132,5 @@ func parse(m cpm.Material) (operation.Key, error) {
 	if err != nil {
 		return nil, fault.New(fault.Device, "the adapter cannot read the key").Because(err)
 	}
-	signer, ok := parsed.(crypto.Signer)
-	if !ok {
-		return nil, fault.New(fault.Device, "the key cannot sign")
-	}
-	return &privateKey{handle, signer}, nil
+	return parsePrivate(handle, parsed)
 }

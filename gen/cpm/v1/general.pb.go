@@ -110,11 +110,12 @@ type isSignRequest_Input interface {
 }
 
 type SignRequest_Data struct {
+	// Message to be signed; may be empty.
 	Data []byte `protobuf:"bytes,1,opt,name=data,proto3,oneof"`
 }
 
 type SignRequest_Digest struct {
-	// Digest of the message by the algorithm's hash; not for Ed25519.
+	// Digest of the message by the algorithm's hash; not for EdDSA.
 	Digest []byte `protobuf:"bytes,2,opt,name=digest,proto3,oneof"`
 }
 
@@ -351,8 +352,9 @@ func (x *VerifyResponse) GetKey() *KeyIdentity {
 
 // EncryptRequest asks for data to be encrypted and authenticated.
 type EncryptRequest struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Plaintext []byte                 `protobuf:"bytes,1,opt,name=plaintext,proto3" json:"plaintext,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// May be empty, not missing.
+	Plaintext []byte `protobuf:"bytes,1,opt,name=plaintext,proto3,oneof" json:"plaintext,omitempty"`
 	// Authenticated with the ciphertext, not contained in it; needed again to decrypt.
 	AssociatedData []byte       `protobuf:"bytes,2,opt,name=associated_data,json=associatedData,proto3" json:"associated_data,omitempty"`
 	Key            *KeySelector `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
@@ -533,9 +535,10 @@ func (x *DecryptRequest) GetKey() *KeySelector {
 }
 
 type DecryptResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Plaintext     []byte                 `protobuf:"bytes,1,opt,name=plaintext,proto3" json:"plaintext,omitempty"`
-	Key           *KeyIdentity           `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// There also if it is empty.
+	Plaintext     []byte       `protobuf:"bytes,1,opt,name=plaintext,proto3,oneof" json:"plaintext,omitempty"`
+	Key           *KeyIdentity `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -707,9 +710,10 @@ func (x *RewrapResponse) GetKey() *KeyIdentity {
 
 // MacRequest asks for a message authentication code.
 type MacRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	Key           *KeySelector           `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// May be empty, not missing.
+	Data          []byte       `protobuf:"bytes,1,opt,name=data,proto3,oneof" json:"data,omitempty"`
+	Key           *KeySelector `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -819,10 +823,12 @@ func (x *MacResponse) GetKey() *KeyIdentity {
 }
 
 type MacVerifyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	Mac           []byte                 `protobuf:"bytes,2,opt,name=mac,proto3" json:"mac,omitempty"`
-	Key           *KeySelector           `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// May be empty, not missing.
+	Data []byte `protobuf:"bytes,1,opt,name=data,proto3,oneof" json:"data,omitempty"`
+	// The whole code: a shortened one is not valid.
+	Mac           []byte       `protobuf:"bytes,2,opt,name=mac,proto3" json:"mac,omitempty"`
+	Key           *KeySelector `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -940,9 +946,10 @@ func (x *MacVerifyResponse) GetKey() *KeyIdentity {
 
 // WrapRequest asks for key material of the caller to be wrapped. Keys of the CPM are never wrapped by this.
 type WrapRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Material      []byte                 `protobuf:"bytes,1,opt,name=material,proto3" json:"material,omitempty"`
-	Key           *KeySelector           `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 16,384 bytes; for KW a multiple of 8 and at least 16, for RSA-OAEP-256 66 bytes less than the modulus.
+	Material      []byte       `protobuf:"bytes,1,opt,name=material,proto3" json:"material,omitempty"`
+	Key           *KeySelector `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1052,9 +1059,10 @@ func (x *WrapResponse) GetKey() *KeyIdentity {
 }
 
 type UnwrapRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Wrapped       []byte                 `protobuf:"bytes,1,opt,name=wrapped,proto3" json:"wrapped,omitempty"`
-	Key           *KeySelector           `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unwrapped with any of the three newest versions it fits.
+	Wrapped       []byte       `protobuf:"bytes,1,opt,name=wrapped,proto3" json:"wrapped,omitempty"`
+	Key           *KeySelector `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1297,7 +1305,8 @@ func (x *DatakeyResponse) GetKey() *KeyIdentity {
 
 type DigestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Data  []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	// May be empty, not missing.
+	Data []byte `protobuf:"bytes,1,opt,name=data,proto3,oneof" json:"data,omitempty"`
 	// SHA-256 (default), SHA-384, SHA-512, SHA3-256, SHA3-384 or SHA3-512.
 	Algorithm     string `protobuf:"bytes,2,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1515,11 +1524,13 @@ const file_cpm_v1_general_proto_rawDesc = "" +
 	"\x05valid\x18\x01 \x01(\bH\x00R\x05valid\x88\x01\x01\x12\x1c\n" +
 	"\talgorithm\x18\x02 \x01(\tR\talgorithm\x12%\n" +
 	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeyIdentityR\x03keyB\b\n" +
-	"\x06_valid\"~\n" +
-	"\x0eEncryptRequest\x12\x1c\n" +
-	"\tplaintext\x18\x01 \x01(\fR\tplaintext\x12'\n" +
+	"\x06_valid\"\x91\x01\n" +
+	"\x0eEncryptRequest\x12!\n" +
+	"\tplaintext\x18\x01 \x01(\fH\x00R\tplaintext\x88\x01\x01\x12'\n" +
 	"\x0fassociated_data\x18\x02 \x01(\fR\x0eassociatedData\x12%\n" +
-	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeySelectorR\x03key\"v\n" +
+	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeySelectorR\x03keyB\f\n" +
+	"\n" +
+	"_plaintext\"v\n" +
 	"\x0fEncryptResponse\x12\x1e\n" +
 	"\n" +
 	"ciphertext\x18\x01 \x01(\fR\n" +
@@ -1531,10 +1542,12 @@ const file_cpm_v1_general_proto_rawDesc = "" +
 	"ciphertext\x18\x01 \x01(\fR\n" +
 	"ciphertext\x12'\n" +
 	"\x0fassociated_data\x18\x02 \x01(\fR\x0eassociatedData\x12%\n" +
-	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeySelectorR\x03key\"V\n" +
-	"\x0fDecryptResponse\x12\x1c\n" +
-	"\tplaintext\x18\x01 \x01(\fR\tplaintext\x12%\n" +
-	"\x03key\x18\x02 \x01(\v2\x13.cpm.v1.KeyIdentityR\x03key\"\x7f\n" +
+	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeySelectorR\x03key\"i\n" +
+	"\x0fDecryptResponse\x12!\n" +
+	"\tplaintext\x18\x01 \x01(\fH\x00R\tplaintext\x88\x01\x01\x12%\n" +
+	"\x03key\x18\x02 \x01(\v2\x13.cpm.v1.KeyIdentityR\x03keyB\f\n" +
+	"\n" +
+	"_plaintext\"\x7f\n" +
 	"\rRewrapRequest\x12\x1e\n" +
 	"\n" +
 	"ciphertext\x18\x01 \x01(\fR\n" +
@@ -1546,19 +1559,21 @@ const file_cpm_v1_general_proto_rawDesc = "" +
 	"ciphertext\x18\x01 \x01(\fR\n" +
 	"ciphertext\x12\x1c\n" +
 	"\talgorithm\x18\x02 \x01(\tR\talgorithm\x12%\n" +
-	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeyIdentityR\x03key\"G\n" +
+	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeyIdentityR\x03key\"U\n" +
 	"\n" +
-	"MacRequest\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\x12%\n" +
-	"\x03key\x18\x02 \x01(\v2\x13.cpm.v1.KeySelectorR\x03key\"d\n" +
+	"MacRequest\x12\x17\n" +
+	"\x04data\x18\x01 \x01(\fH\x00R\x04data\x88\x01\x01\x12%\n" +
+	"\x03key\x18\x02 \x01(\v2\x13.cpm.v1.KeySelectorR\x03keyB\a\n" +
+	"\x05_data\"d\n" +
 	"\vMacResponse\x12\x10\n" +
 	"\x03mac\x18\x01 \x01(\fR\x03mac\x12\x1c\n" +
 	"\talgorithm\x18\x02 \x01(\tR\talgorithm\x12%\n" +
-	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeyIdentityR\x03key\"_\n" +
-	"\x10MacVerifyRequest\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeyIdentityR\x03key\"m\n" +
+	"\x10MacVerifyRequest\x12\x17\n" +
+	"\x04data\x18\x01 \x01(\fH\x00R\x04data\x88\x01\x01\x12\x10\n" +
 	"\x03mac\x18\x02 \x01(\fR\x03mac\x12%\n" +
-	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeySelectorR\x03key\"}\n" +
+	"\x03key\x18\x03 \x01(\v2\x13.cpm.v1.KeySelectorR\x03keyB\a\n" +
+	"\x05_data\"}\n" +
 	"\x11MacVerifyResponse\x12\x19\n" +
 	"\x05valid\x18\x01 \x01(\bH\x00R\x05valid\x88\x01\x01\x12\x1c\n" +
 	"\talgorithm\x18\x02 \x01(\tR\talgorithm\x12%\n" +
@@ -1588,10 +1603,11 @@ const file_cpm_v1_general_proto_rawDesc = "" +
 	"ciphertext\x18\x02 \x01(\fR\n" +
 	"ciphertext\x12\x1c\n" +
 	"\talgorithm\x18\x03 \x01(\tR\talgorithm\x12%\n" +
-	"\x03key\x18\x04 \x01(\v2\x13.cpm.v1.KeyIdentityR\x03key\"A\n" +
-	"\rDigestRequest\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\x12\x1c\n" +
-	"\talgorithm\x18\x02 \x01(\tR\talgorithm\"F\n" +
+	"\x03key\x18\x04 \x01(\v2\x13.cpm.v1.KeyIdentityR\x03key\"O\n" +
+	"\rDigestRequest\x12\x17\n" +
+	"\x04data\x18\x01 \x01(\fH\x00R\x04data\x88\x01\x01\x12\x1c\n" +
+	"\talgorithm\x18\x02 \x01(\tR\talgorithmB\a\n" +
+	"\x05_data\"F\n" +
 	"\x0eDigestResponse\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x1c\n" +
 	"\talgorithm\x18\x02 \x01(\tR\talgorithm\"'\n" +
@@ -1684,7 +1700,12 @@ func file_cpm_v1_general_proto_init() {
 		(*VerifyRequest_Digest)(nil),
 	}
 	file_cpm_v1_general_proto_msgTypes[3].OneofWrappers = []any{}
+	file_cpm_v1_general_proto_msgTypes[4].OneofWrappers = []any{}
+	file_cpm_v1_general_proto_msgTypes[7].OneofWrappers = []any{}
+	file_cpm_v1_general_proto_msgTypes[10].OneofWrappers = []any{}
+	file_cpm_v1_general_proto_msgTypes[12].OneofWrappers = []any{}
 	file_cpm_v1_general_proto_msgTypes[13].OneofWrappers = []any{}
+	file_cpm_v1_general_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
