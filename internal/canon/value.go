@@ -63,3 +63,31 @@ func (d *Document) Members() iter.Seq2[string, Value] {
 		}
 	}
 }
+
+// Lookup finds the value that is reached from the top-level object through the members of these names, one inside the
+// other. It does not go into arrays. Of members with one name it takes the first: ask Ambiguous before.
+func (d *Document) Lookup(path ...string) (Value, bool) {
+	at := uint32(0)
+	for _, wanted := range path {
+		child, ok := d.member(at, wanted)
+		if !ok {
+			return Value{}, false
+		}
+		at = child
+	}
+	n := &d.nodes[at]
+	return Value{raw: d.raw(n), kind: n.kind, flags: n.flags}, true
+}
+
+// member is the node of the value an object has under a name.
+func (d *Document) member(object uint32, wanted string) (uint32, bool) {
+	if d.nodes[object].kind != Object {
+		return 0, false
+	}
+	for name := object + 1; name < d.after(object); name = d.after(name + 1) {
+		if string(d.name(name)) == wanted {
+			return name + 1, true
+		}
+	}
+	return 0, false
+}

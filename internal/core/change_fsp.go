@@ -56,7 +56,26 @@ func (w *work) putFSP(row *store.FSP, d FSPDocument) error {
 	if _, err := fspOf(*row); err != nil {
 		return fault.New(fault.Invalid, "FSP: %s", err)
 	}
+	if err := w.knownPeers(d.Policy); err != nil {
+		return err
+	}
 	return w.tx.Put(row)
+}
+
+// knownPeers names every FSP of the policy's rules that is not there: a rule for a misspelt one would encrypt nothing.
+func (w *work) knownPeers(p Policy) error {
+	var unknown []string
+	for _, peer := range p.Encryption.peers() {
+		if there, err := w.tx.Get(&store.FSP{Name: peer}); err != nil {
+			return err
+		} else if !there && peer != w.change.Target {
+			unknown = append(unknown, peer)
+		}
+	}
+	if len(unknown) > 0 {
+		return fault.New(fault.Invalid, "FSP: encryption: no such peers: %q; add them first with: cpm fsp add", unknown)
+	}
+	return nil
 }
 
 func suspendFSP(_ context.Context, w *work) error { return w.moveFSP(fspActive, fspSuspended) }

@@ -23,7 +23,8 @@ type FSP struct {
 	Name      cpm.FSP
 	Suspended bool
 	Policy    Policy
-	Signature *cpm.Policy
+	// Modules is the part of the policy that modules go by.
+	Modules *cpm.Policy
 }
 
 // Policy is what an FSP's record may say. Absent members have the defaults.
@@ -38,6 +39,12 @@ type Policy struct {
 	ReplayWindow Duration `json:"replayWindow,omitempty"`
 	// UnprotectedDestination accepts an FSPIOP-Destination the signature does not cover.
 	UnprotectedDestination bool `json:"unprotectedDestination,omitempty"`
+	// Encryption says which fields of messages are encrypted.
+	Encryption Encryption `json:"encryption,omitzero"`
+	// Inflate accepts encrypted fields that were compressed ("zip":"DEF"), up to a limit; default is to refuse them.
+	Inflate bool `json:"inflate,omitempty"`
+	// TextbookILP computes fulfilments as the API Definition says, not as the reference library does.
+	TextbookILP bool `json:"textbookIlp,omitempty"`
 }
 
 // Duration is written as Go does: "5m".
@@ -56,12 +63,13 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// signature checks the policy and makes the form modules use.
-func (p Policy) signature() (*cpm.Policy, error) {
+// forModules checks the policy and makes the form modules use. Its error names every problem.
+func (p Policy) forModules() (*cpm.Policy, error) {
 	s := *fspiop.DefaultPolicy()
+	problems := []error{p.Encryption.check()}
 	for _, a := range p.Algorithms {
 		if _, known := fspiop.AlgorithmNamed(a); !known {
-			return nil, fmt.Errorf("algorithm %q is not one of %v", a, fspiop.AlgorithmNames())
+			problems = append(problems, fmt.Errorf("algorithm %q is not one of %v", a, fspiop.AlgorithmNames()))
 		}
 	}
 	if len(p.Algorithms) > 0 {
@@ -79,13 +87,13 @@ func (p Policy) signature() (*cpm.Policy, error) {
 		case fspiop.FormLegacy:
 			s.Legacy = true
 		default:
-			return nil, fmt.Errorf("form %q is not one of raw, sorted, legacy", f)
+			problems = append(problems, fmt.Errorf("form %q is not one of raw, sorted, legacy", f))
 		}
 	}
 	s.DateWindow = time.Duration(p.DateWindow)
 	s.Replay, s.ReplayWindow = p.ReplayWindow > 0, time.Duration(p.ReplayWindow)
-	s.UnprotectedDestination = p.UnprotectedDestination
-	return &s, nil
+	s.UnprotectedDestination, s.Inflate, s.TextbookILP = p.UnprotectedDestination, p.Inflate, p.TextbookILP
+	return &s, errors.Join(problems...)
 }
 
 func fspsOf(rows map[string]store.FSP) (map[cpm.FSP]*FSP, error) {
@@ -113,7 +121,7 @@ func fspOf(row store.FSP) (*FSP, error) {
 		}
 	}
 	var err error
-	f.Signature, err = f.Policy.signature()
+	f.Modules, err = f.Policy.forModules()
 	return f, err
 }
 

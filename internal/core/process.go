@@ -33,11 +33,19 @@ type trip struct {
 // Process performs one request and answers it exactly once (specification, "Message Encryption/Decryption", steps 1 to
 // 11). The request's Keys and Policy are filled in. An error is always a fault.
 func (c *Core) Process(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
-	t := &trip{request: r}
 	if err := c.enter(); err != nil {
-		return nil, c.declined(ctx, t, err)
+		return nil, c.declined(ctx, &trip{request: r}, err)
 	}
 	defer c.inFlight.Done()
+	if c.rows[r.Operation].Planned {
+		return c.carryOut(ctx, r)
+	}
+	return c.process(ctx, r)
+}
+
+// process performs a request that was let in, or a step of a plan that was.
+func (c *Core) process(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+	t := &trip{request: r}
 	if err := c.admit(t); err != nil {
 		return nil, c.declined(ctx, t, err)
 	}
@@ -91,27 +99,32 @@ func (c *Core) admit(t *trip) error {
 
 // resolve finds adapter and keys for the request, or the reason to decline it.
 func (c *Core) resolve(t *trip) error {
-	r := t.request
-	row, known := c.rows[r.Operation]
-	if !known || !r.FSP.Valid() {
-		return fault.New(fault.Invalid, "the request names no FSP or no known operation")
-	}
-	t.row, t.snapshot = row, c.snapshot.Load()
-	if err := c.fresh(t.snapshot); err != nil {
-		return err
-	}
-	if err := t.snapshot.Rules.Allow(r.Caller, r.FSP, r.Operation); err != nil {
-		return err
-	}
-	fsp, err := t.snapshot.active(r.FSP)
+	fsp, err := c.judge(t)
 	if err != nil {
 		return err
 	}
 	if err := t.route(); err != nil {
 		return err
 	}
-	r.Policy = fsp.Signature
+	t.request.Policy = fsp.Modules
 	return t.selectKeys(c.config.Now())
+}
+
+// judge finds the FSP the request is for, if its caller may ask for the operation and the FSP is served.
+func (c *Core) judge(t *trip) (*FSP, error) {
+	r := t.request
+	row, known := c.rows[r.Operation]
+	if !known || !r.FSP.Valid() {
+		return nil, fault.New(fault.Invalid, "the request names no FSP or no known operation")
+	}
+	t.row, t.snapshot = row, c.snapshot.Load()
+	if err := c.fresh(t.snapshot); err != nil {
+		return nil, err
+	}
+	if err := t.snapshot.Rules.Allow(r.Caller, r.FSP, r.Operation); err != nil {
+		return nil, err
+	}
+	return t.snapshot.active(r.FSP)
 }
 
 // route finds the adapter and checks that it is able.

@@ -62,3 +62,10 @@ func (r *replays) fresh(k [sha256.Size]byte, now time.Time, window time.Duration
 	r.seen[k] = now.Add(window)
 	return true
 }
+
+// forget lets a message in again whose verdict nobody was given.
+func (r *replays) forget(k [sha256.Size]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.seen, k) // its place in order stays, and is passed over
+}

@@ -72,6 +72,11 @@ func (s *Snapshot) derive() error {
 	note(s.rows.checkWhitelist())
 	s.FSPs, err = fspsOf(s.rows.fsps)
 	note(err)
+	for name, f := range s.FSPs {
+		for _, peer := range f.Policy.Encryption.peers() {
+			note(s.known(fmt.Sprintf("encryption of %q", name), peer))
+		}
+	}
 	s.Settings, err = settingsOf(s.rows.settings)
 	note(err)
 	if err := errors.Join(problems...); err != nil {

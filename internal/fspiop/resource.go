@@ -1,9 +1,23 @@
 package fspiop
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
-// isResource says whether a path segment is a resource of the FSPIOP API ("API Definition", section 6) or of its
-// third-party part. A deployment may put a prefix before the resource, which no signature covers.
+// Resources lists the resources of the FSPIOP API ("API Definition", section 6) and of its third-party part: the first
+// segment of a request's path, behind a deployment's prefix, which no signature covers.
+func Resources() []string {
+	return []string{
+		"participants", "parties", "services",
+		"quotes", "bulkQuotes", "fxQuotes",
+		"transfers", "bulkTransfers", "fxTransfers",
+		"transactionRequests", "authorizations",
+		"thirdpartyRequests", "consents", "consentRequests", "accounts",
+	}
+}
+
+// isResource says whether a path segment is one of Resources; it is asked for every segment of every message.
 func isResource(segment string) bool {
 	switch segment {
 	case "participants", "parties", "services",
@@ -14,6 +28,38 @@ func isResource(segment string) bool {
 		return true
 	}
 	return false
+}
+
+// Addressed is what a request's URI is about: the first resource in its path, or "" when the path has none, and whether the
+// request reports an error of an earlier one, as PUT /quotes/{ID}/error does ("API Definition", section 6.1.2). What servers
+// may take for a resource is one here: escapes are decoded, and the case of letters does not count.
+func Addressed(uri string) (resource string, failure bool) {
+	path, _, _ := strings.Cut(originForm(uri), "?")
+	segments := strings.Split(strings.Trim(path, "/"), "/")
+	for i, s := range segments {
+		if resource = resourceNamed(decoded(s)); resource != "" {
+			last := len(segments) - 1
+			return resource, last > i+1 && strings.EqualFold(decoded(segments[last]), "error")
+		}
+	}
+	return "", false
+}
+
+func resourceNamed(segment string) string {
+	for _, r := range Resources() {
+		if strings.EqualFold(r, segment) {
+			return r
+		}
+	}
+	return ""
+}
+
+// decoded is a path segment without escapes; one that cannot be decoded stays as it is.
+func decoded(segment string) string {
+	if text, err := url.PathUnescape(segment); err == nil {
+		return text
+	}
+	return segment
 }
 
 // serviceURI is what FSPIOP-URI says of a request: path and query from the first resource on, or the whole of both when the

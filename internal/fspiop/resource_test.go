@@ -1,6 +1,9 @@
 package fspiop
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestServiceURIBeginsAtTheResource(t *testing.T) {
 	t.Parallel()
@@ -71,6 +74,49 @@ func TestSignedURICoversTheRequest(t *testing.T) {
 	for _, test := range tests {
 		if got := covers(test.signed, test.requested); got != test.want {
 			t.Errorf("%q covers %q: %v, want %v", test.signed, test.requested, got, test.want)
+		}
+	}
+}
+
+func TestResourcesAreThoseThatAreRecognised(t *testing.T) {
+	t.Parallel()
+	for _, r := range Resources() {
+		if !isResource(r) {
+			t.Errorf("%s is listed and not recognised", r)
+		}
+	}
+	if !slices.Contains(Resources(), "fxTransfers") {
+		t.Error("fxTransfers is not listed")
+	}
+}
+
+func TestURISaysWhatItIsAbout(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		resource string
+		failure  bool
+	}{
+		"/quotes":                     {resource: "quotes"},
+		"https://h/api/fxQuotes?x=1":  {resource: "fxQuotes"},
+		"/transfers/1":                {resource: "transfers"},
+		"/transfers/1/error":          {resource: "transfers", failure: true},
+		"/transfers/1/error/?x=1":     {resource: "transfers", failure: true},
+		"/parties/MSISDN/1/sub/error": {resource: "parties", failure: true},
+		"/transfers/error":            {resource: "transfers"},
+		"/transfers/error/error":      {resource: "transfers", failure: true},
+		"/quotes/1?next=/error":       {resource: "quotes"},
+		"/api/%71uotes/1":             {resource: "quotes"},
+		"/Quotes/1/Error":             {resource: "quotes", failure: true},
+		"/api/quotes/1":               {resource: "quotes"},
+		"/%zz/quotes":                 {resource: "quotes"},
+		"/ping":                       {},
+		"":                            {},
+		"quotes":                      {resource: "quotes"},
+		"/thirdpartyRequests/transactions/1/error": {resource: "thirdpartyRequests", failure: true},
+	}
+	for uri, want := range tests {
+		if resource, failure := Addressed(uri); resource != want.resource || failure != want.failure {
+			t.Errorf("%q: got %q %v, want %+v", uri, resource, failure, want)
 		}
 	}
 }

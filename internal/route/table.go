@@ -78,6 +78,9 @@ func (t *Table) addAdapter(a *Adapter, rows map[cpm.Operation]cpm.Row) error {
 		if row.HardwareOnly && !a.Hardware() {
 			return problem("operation %q needs a hardware adapter", o)
 		}
+		if row.Planned {
+			return problem("operation %q is done by no adapter: mandate the operations it is made of", o)
+		}
 	}
 	t.adapters[a.Name] = a
 	return nil
@@ -97,8 +100,12 @@ func (t *Table) addRule(r Rule, rows map[cpm.Operation]cpm.Row) error {
 	if !a.Security() {
 		return problem("adapter %q does no operations", r.Adapter)
 	}
-	if _, known := rows[cpm.Operation(r.Operation)]; !known && r.Operation != Any {
+	row, known := rows[cpm.Operation(r.Operation)]
+	if !known && r.Operation != Any {
 		return problem("the operation is not known")
+	}
+	if row.Planned {
+		return problem("the operation is done by no adapter: route the operations it is made of")
 	}
 	if r.Operation != Any && !a.Mandated(cpm.Operation(r.Operation)) {
 		return problem("adapter %q is not mandated to do it", r.Adapter)

@@ -81,6 +81,8 @@ func TestEveryProblemIsNamed(t *testing.T) {
 		`operation "pin.x"`:            {adapters: []Adapter{wrong(func(a *Adapter) { a.Operations = []cpm.Operation{"pin.x"} })}},
 		`adapter "b" is not config`:    {rules: []Rule{{Space: Any, Operation: Any, Adapter: "b"}}},
 		"operation is not known":       {adapters: []Adapter{software("a")}, rules: []Rule{{Space: Any, Operation: "x", Adapter: "a"}}},
+		"mandate the operations":       {adapters: []Adapter{wrong(func(a *Adapter) { a.Operations = []cpm.Operation{cpm.MessageOpen} })}},
+		"route the operations":         {adapters: []Adapter{software("a")}, rules: []Rule{{Space: Any, Operation: "message.protect", Adapter: "a"}}},
 		"not mandated":                 {adapters: []Adapter{wrong(func(a *Adapter) { a.Operations = nil })}, rules: []Rule{{Space: Any, Operation: "jws.sign", Adapter: "a"}}},
 		"timeout must be":              {adapters: []Adapter{software("a")}, rules: []Rule{{Space: Any, Operation: Any, Adapter: "a", Timeout: -1}}},
 		"the FSP must be a name or \"": {adapters: []Adapter{software("a")}, rules: []Rule{{Space: "a/b", Operation: Any, Adapter: "a"}}},

@@ -185,7 +185,9 @@ func (s *server) checkPorts(ctx context.Context) (string, error) {
 
 // observe writes the histograms of a finished operation.
 func (s *server) observe(o core.Observation) {
-	s.metrics.OperationDuration.WithLabelValues(string(o.Operation), o.Adapter).Observe(o.Module.Seconds())
+	if o.Adapter != "" { // a plan has none: its steps are observed by themselves
+		s.metrics.OperationDuration.WithLabelValues(string(o.Operation), o.Adapter).Observe(o.Module.Seconds())
+	}
 	if o.Refused != "" {
 		s.metrics.SignatureRefusals.WithLabelValues(o.Refused).Inc()
 	}

@@ -1,0 +1,397 @@
+package core_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/core"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/keys"
+	"github.com/mojaloop/cpm/internal/obs"
+)
+
+const quote = `{"note":"hi","payee":{"partyIdInfo":{"fspId":"payeefsp","partyIdentifier":"123"}},"payer":{"name":"Mats"}}`
+
+// planned is a rig whose payerfsp has fields encrypted for payeefsp, with signing at ssm1 and encryption at jwe1.
+func planned(t *testing.T, change ...func(*core.Document)) (*rig, *sealer) {
+	t.Helper()
+	s := &sealer{}
+	r := newRig(t)
+	r.open["jwe1"] = func() (cpm.Module, error) { return s, nil }
+	r.ready(append([]func(*core.Document){func(d *core.Document) {
+		d.FSPs[0].Policy.Encryption = core.Encryption{Send: []core.EncryptionRule{
+			{Resource: "quotes", Peers: []string{"payeefsp"}, Fields: []string{"payer", "payee.partyIdInfo.partyIdentifier", "not.there"}},
+			{Resource: "fxQuotes", Fields: []string{"a"}, Required: true},
+		}}
+		d.FSPs[1].Policy.ReplayWindow = core.Duration(time.Minute)
+		d.Adapters = append(d.Adapters, core.AdapterEntry{Name: "jwe1", Kind: "ssm", Operations: []cpm.Operation{cpm.JWEEncrypt, cpm.JWEDecrypt}})
+		d.Routes = append(d.Routes, core.RouteEntry{FSP: "*", Operation: "jwe.encrypt", Adapter: "jwe1"}, core.RouteEntry{FSP: "*", Operation: "jwe.decrypt", Adapter: "jwe1"})
+		d.Grants = append(d.Grants,
+			core.GrantEntry{Principal: caller.String(), FSP: "payerfsp", Operations: []string{"message.protect"}},
+			core.GrantEntry{Principal: caller.String(), FSP: "payeefsp", Operations: []string{"message.open", "jwe.decrypt"}})
+	}}, change...)...)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	r.must(err)
+	r.must(r.addSecretKey(keys.Addition{FSP: "payeefsp", Name: "enc", Use: cpm.UseEncryption},
+		string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))))
+	return r, s
+}
+
+func (r *rig) protectRequest(uri, body string) *cpm.Request {
+	return r.request("payerfsp", cpm.MessageProtect, &cpmv1.MessageProtectRequest{
+		Method: "POST", Uri: uri, Headers: headers("payerfsp"), Content: &cpmv1.MessageProtectRequest_Body{Body: body},
+	})
+}
+
+func (r *rig) protect(q *cpm.Request) *cpmv1.MessageProtectResponse {
+	r.t.Helper()
+	res, err := r.Process(r.t.Context(), q)
+	r.must(err)
+	return res.Payload.Message.(*cpmv1.MessageProtectResponse)
+}
+
+func (r *rig) openRequest(uri string, p *cpmv1.MessageProtectResponse) *cpm.Request {
+	h := headers("payerfsp")
+	maps.Copy(h, p.GetHeaders())
+	return r.request("payeefsp", cpm.MessageOpen, &cpmv1.MessageOpenRequest{
+		Method: "POST", Uri: uri, Headers: h, Content: &cpmv1.MessageOpenRequest_Body{Body: p.GetBody()},
+	})
+}
+
+func (r *rig) openMessage(q *cpm.Request) *cpmv1.MessageOpenResponse {
+	r.t.Helper()
+	res, err := r.Process(r.t.Context(), q)
+	r.must(err)
+	return res.Payload.Message.(*cpmv1.MessageOpenResponse)
+}
+
+func TestPlanEncryptsSignsVerifiesAndDecryptsStepByStep(t *testing.T) {
+	t.Parallel()
+	r, jwe := planned(t)
+	p := r.protect(r.protectRequest("/quotes", quote))
+	want := `{"note":"hi","payee":{"partyIdInfo":{"fspId":"payeefsp","partyIdentifier":"sealed for payeefsp: \"123\""}},` +
+		`"payer":"sealed for payeefsp: {\"name\":\"Mats\"}"}`
+	if diff := cmp.Diff(want, p.GetBody()); diff != "" {
+		t.Errorf("body (-want +got):\n%s", diff)
+	}
+	fields := []string{"payee.partyIdInfo.partyIdentifier", "payer"}
+	if diff := cmp.Diff(fields, p.GetFields()); diff != "" || p.GetHeaders()["fspiop-encryption"] != strings.Join(fields, " ") {
+		t.Errorf("fields %s, headers %v", diff, p.GetHeaders())
+	}
+	if p.GetKey().GetName() != "jws" || p.GetEncryptionKey().GetName() != "enc" || p.GetAlgorithm() != "ES256" {
+		t.Errorf("got %v", p)
+	}
+	o := r.openMessage(r.openRequest("/quotes", p))
+	if !o.GetValid() || o.GetBody() != quote || o.GetForm() != "raw" || o.GetKey().GetName() != "jws" || o.GetEncryptionKey().GetName() != "enc" {
+		t.Errorf("got %v", o)
+	}
+	if diff := cmp.Diff(fields, o.GetFields()); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+
+	asked := jwe.requests()
+	if len(asked) != 2 || asked[0].ID != "r-encrypt" || asked[1].ID != "r-decrypt" || asked[0].FSP != "payeefsp" || asked[0].Caller != caller {
+		t.Errorf("asked of the adapter: %v", asked)
+	}
+	if e := asked[0].Payload.Message.(*cpmv1.JweEncryptRequest); e.GetEncryption() != "A256GCM" {
+		t.Errorf("encrypted with %s", e.GetEncryption())
+	}
+	counts := []obs.Count{
+		{Operation: "jwe.decrypt", FSP: "payeefsp", Adapter: "jwe1", Success: 1},
+		{Operation: "jwe.encrypt", FSP: "payeefsp", Adapter: "jwe1", Success: 1},
+		{Operation: "jws.sign", FSP: "payerfsp", Adapter: "ssm1", Success: 1},
+		{Operation: "jws.verify", FSP: "payerfsp", Adapter: "ssm1", Success: 1},
+		{Operation: "message.open", FSP: "payeefsp", Success: 1},
+		{Operation: "message.protect", FSP: "payerfsp", Success: 1},
+	}
+	if diff := cmp.Diff(counts, r.Counts()); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
+func TestPlanSignsAsItIsWhatThePolicyDoesNotName(t *testing.T) {
+	t.Parallel()
+	r, jwe := planned(t)
+	for uri, body := range map[string]string{
+		"/transfers": quote, "/quotes": `{"note":"hi"}`, "/quotes/1": `{"payer":null,"payee":{"partyIdInfo":7}}`, "/fxQuotes/1/error": `{"errorInformation":{}}`,
+	} {
+		p := r.protect(r.protectRequest(uri, body))
+		if _, encrypted := p.GetHeaders()["fspiop-encryption"]; encrypted || p.GetBody() != body && uri != "/quotes/1" || p.GetFields() != nil {
+			t.Errorf("%s: got %v", uri, p)
+		}
+		if o := r.openMessage(r.openRequest(uri, p)); !o.GetValid() || o.GetBody() != p.GetBody() || o.GetEncryptionKey() != nil {
+			t.Errorf("%s: got %v", uri, o)
+		}
+	}
+	if n := len(jwe.requests()); n != 0 {
+		t.Errorf("%d requests to encrypt or decrypt", n)
+	}
+}
+
+func TestPlanKeepsBytesBytes(t *testing.T) {
+	t.Parallel()
+	r, _ := planned(t)
+	q := r.protectRequest("/quotes", "")
+	q.Payload.Message.(*cpmv1.MessageProtectRequest).Content = &cpmv1.MessageProtectRequest_BodyBase64{BodyBase64: []byte(quote)}
+	p := r.protect(q)
+	if p.GetBody() != "" || !strings.Contains(string(p.GetBodyBase64()), "sealed for payeefsp") {
+		t.Errorf("got %v", p)
+	}
+	h := headers("payerfsp")
+	maps.Copy(h, p.GetHeaders())
+	o := r.openMessage(r.request("payeefsp", cpm.MessageOpen, &cpmv1.MessageOpenRequest{
+		Method: "POST", Uri: "/quotes", Headers: h, Content: &cpmv1.MessageOpenRequest_BodyBase64{BodyBase64: p.GetBodyBase64()},
+	}))
+	if !o.GetValid() || o.GetBody() != "" || string(o.GetBodyBase64()) != quote {
+		t.Errorf("got %v", o)
+	}
+}
+
+func TestProtectDeclinesWhatItCannotProtect(t *testing.T) {
+	t.Parallel()
+	r, jwe := planned(t)
+	for name, c := range map[string]struct {
+		change func(q *cpmv1.MessageProtectRequest)
+		kind   fault.Kind
+	}{
+		"no destination":    {func(q *cpmv1.MessageProtectRequest) { delete(q.Headers, "fspiop-destination") }, fault.Missing},
+		"encrypted already": {func(q *cpmv1.MessageProtectRequest) { q.Headers["FSPIOP-Encryption"] = "{}" }, fault.Invalid},
+		"not JSON":          {func(q *cpmv1.MessageProtectRequest) { q.Content = &cpmv1.MessageProtectRequest_Body{Body: "{"} }, fault.Invalid},
+		"no body":           {func(q *cpmv1.MessageProtectRequest) { q.Content = nil }, fault.Missing},
+		"ambiguous": {func(q *cpmv1.MessageProtectRequest) {
+			q.Content = &cpmv1.MessageProtectRequest_Body{Body: `{"payer":1,"payer":2}`}
+			q.Form = "raw"
+		}, fault.Invalid},
+		"required field missing": {func(q *cpmv1.MessageProtectRequest) { q.Uri = "/fxQuotes" }, fault.Missing},
+		"unknown recipient": {func(q *cpmv1.MessageProtectRequest) {
+			q.Uri, q.Headers["fspiop-destination"], q.Content = "/fxQuotes", "nobody", &cpmv1.MessageProtectRequest_Body{Body: `{"a":1}`}
+		}, fault.NotFound},
+		"recipient without key": {func(q *cpmv1.MessageProtectRequest) {
+			q.Uri, q.Headers["fspiop-destination"], q.Content = "/fxQuotes", "payerfsp", &cpmv1.MessageProtectRequest_Body{Body: `{"a":1}`}
+		}, fault.NotFound},
+		"another source": {func(q *cpmv1.MessageProtectRequest) { q.Headers["fspiop-source"] = "payeefsp" }, fault.Invalid},
+	} {
+		q := r.protectRequest("/quotes", quote)
+		c.change(q.Payload.Message.(*cpmv1.MessageProtectRequest))
+		if _, err := r.Process(t.Context(), q); err == nil {
+			t.Errorf("%s: not declined", name)
+		} else {
+			kind(t, err, c.kind)
+		}
+	}
+	if n := len(jwe.requests()); n != 1 { // the last one, before signing declined it
+		t.Errorf("%d requests to encrypt", n)
+	}
+}
+
+func TestPlanNeedsTheGrantsOfItsSteps(t *testing.T) {
+	t.Parallel()
+	without := func(f, o string) func(*core.Document) {
+		return func(d *core.Document) {
+			var kept []core.GrantEntry
+			for _, g := range d.Grants {
+				for _, op := range g.Operations {
+					if g.FSP == "*" {
+						op = "jwe.encrypt"
+						if o == op {
+							continue
+						}
+						kept = append(kept, core.GrantEntry{Principal: g.Principal, FSP: "*", Operations: []string{"jws.verify"}})
+					}
+					if g.FSP != f || op != o {
+						kept = append(kept, core.GrantEntry{Principal: g.Principal, FSP: g.FSP, Operations: []string{op}})
+					}
+				}
+			}
+			d.Grants = kept
+		}
+	}
+	for _, c := range []struct{ fsp, operation string }{{"payerfsp", "message.protect"}, {"payerfsp", "jws.sign"}, {"*", "jwe.encrypt"}} {
+		r, _ := planned(t, without(c.fsp, c.operation))
+		_, err := r.Process(t.Context(), r.protectRequest("/quotes", quote))
+		kind(t, err, fault.Denied)
+	}
+	for _, c := range []struct{ fsp, operation string }{{"payeefsp", "message.open"}, {"payeefsp", "jwe.decrypt"}} {
+		r, _ := planned(t, without(c.fsp, c.operation))
+		p := r.protect(r.protectRequest("/quotes", quote))
+		_, err := r.Process(t.Context(), r.openRequest("/quotes", p))
+		kind(t, err, fault.Denied)
+	}
+}
+
+func TestOpenGivesNoBodyBackWithoutAValidSignature(t *testing.T) {
+	t.Parallel()
+	r, jwe := planned(t)
+	p := r.protect(r.protectRequest("/quotes", quote))
+	for reason, change := range map[string]func(q *cpmv1.MessageOpenRequest){
+		"signature-mismatch":   func(q *cpmv1.MessageOpenRequest) { q.Content = &cpmv1.MessageOpenRequest_Body{Body: quote} },
+		"encryption-mismatch":  func(q *cpmv1.MessageOpenRequest) { delete(q.Headers, "fspiop-encryption") },
+		"destination-mismatch": func(q *cpmv1.MessageOpenRequest) { q.Headers["fspiop-destination"] = "payerfsp" },
+		"signature-missing":    func(q *cpmv1.MessageOpenRequest) { delete(q.Headers, "fspiop-signature") },
+		"uri-mismatch":         func(q *cpmv1.MessageOpenRequest) { q.Uri = "/transfers" },
+	} {
+		q := r.openRequest("/quotes", p)
+		change(q.Payload.Message.(*cpmv1.MessageOpenRequest))
+		o := r.openMessage(q)
+		if o.Valid == nil || o.GetValid() || o.GetReason() != reason || o.GetErrorInformation().GetErrorCode() != "3105" || o.GetContent() != nil {
+			t.Errorf("%s: got %v", reason, o)
+		}
+		if n := len(r.events("signature.refused")); n == 0 {
+			t.Errorf("%s: not logged", reason)
+		}
+	}
+	if n := len(jwe.requests()); n != 1 {
+		t.Errorf("%d requests, one to encrypt was made", n)
+	}
+	q := r.openRequest("/quotes", p)
+	delete(q.Payload.Message.(*cpmv1.MessageOpenRequest).Headers, "fspiop-source")
+	_, err := r.Process(t.Context(), q)
+	kind(t, err, fault.Missing)
+}
+
+func TestOpenRefusesReplaysButNotWhatGotNoAnswer(t *testing.T) {
+	t.Parallel()
+	r, jwe := planned(t, func(d *core.Document) { d.FSPs[0].Policy.ReplayWindow = core.Duration(time.Minute) })
+	p := r.protect(r.protectRequest("/quotes", quote))
+	refused := fault.New(fault.Refused, "constant")
+	jwe.failing(refused)
+	_, err := r.Process(t.Context(), r.openRequest("/quotes", p))
+	kind(t, err, fault.Refused)
+	if fault.From(err).Public != "constant" {
+		t.Errorf("got %v", err)
+	}
+	jwe.failing(nil)
+	if o := r.openMessage(r.openRequest("/quotes", p)); !o.GetValid() {
+		t.Errorf("after a failure: %v", o)
+	}
+	if o := r.openMessage(r.openRequest("/quotes", p)); o.GetReason() != "replayed" || o.GetContent() != nil {
+		t.Errorf("again: %v", o)
+	}
+	r.pass(2 * time.Minute)
+	if o := r.openMessage(r.openRequest("/quotes", p)); !o.GetValid() {
+		t.Errorf("after the window: %v", o)
+	}
+}
+
+func TestOpenWantsEncryptedWhatTheRecipientsPolicyNames(t *testing.T) {
+	t.Parallel()
+	r, _ := planned(t, func(d *core.Document) {
+		d.FSPs[1].Policy.Encryption.Receive = []core.EncryptionRule{
+			{Resource: "quotes", Fields: []string{"payer.name", "payee"}, Peers: []string{"payerfsp"}},
+			{Resource: "transfers", Fields: []string{"note"}, Required: true},
+			{Resource: "transfers", Methods: []string{"PUT"}, Fields: []string{"x"}, Required: true},
+		}
+	})
+	p := r.protect(r.protectRequest("/quotes", quote))
+	_, err := r.Process(t.Context(), r.openRequest("/quotes", p))
+	kind(t, err, fault.Missing)
+	if text := fault.From(err).Public; !strings.HasSuffix(text, ": payee") {
+		t.Errorf("got %q", text) // part of it was encrypted; payer.name was, with the whole of payer
+	}
+	p = r.protect(r.protectRequest("/quotes", `{"payer":{"name":"Mats"}}`))
+	if o := r.openMessage(r.openRequest("/quotes", p)); !o.GetValid() {
+		t.Errorf("got %v", o)
+	}
+	for body, want := range map[string]string{`{"note":"hi"}`: "not encrypted", `{}`: "does not have the field note", `{"note":1,"note":2}`: "readers may disagree"} {
+		q := r.protectRequest("/transfers", body)
+		q.Payload.Message.(*cpmv1.MessageProtectRequest).Form = "raw"
+		_, err := r.Process(t.Context(), r.openRequest("/transfers", r.protect(q)))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", body, err)
+		}
+	}
+	p = r.protect(r.protectRequest("/transfers/1/error", `{}`))
+	if o := r.openMessage(r.openRequest("/transfers/1/error", p)); !o.GetValid() {
+		t.Errorf("an error lacks the field: %v", o)
+	}
+}
+
+func TestStepsHaveOneDeadlineFromTheArrival(t *testing.T) {
+	t.Parallel()
+	r, _ := planned(t)
+	q := r.protectRequest("/quotes", quote)
+	q.Arrival = time.Now().Add(-time.Minute)
+	_, err := r.Process(t.Context(), q)
+	kind(t, err, fault.Timeout)
+	declined := r.logged("request.declined")
+	if len(declined) != 2 || declined[0]["requestId"] != "r-encrypt" || declined[1]["requestId"] != "r" {
+		t.Errorf("logged %v", declined)
+	}
+}
+
+func TestPlanIsForKnownFSPsInService(t *testing.T) {
+	t.Parallel()
+	r, _ := planned(t)
+	q := r.protectRequest("/quotes", quote)
+	q.Payload = cpm.Payload{Message: &cpmv1.MessageOpenRequest{}}
+	_, err := r.Process(t.Context(), q)
+	kind(t, err, fault.Invalid)
+	r.mustChange("fsp.suspend", "payerfsp", nil)
+	_, err = r.Process(t.Context(), r.protectRequest("/quotes", quote))
+	kind(t, err, fault.State)
+}
+
+func TestPolicyOfEncryptionIsCheckedAsAWhole(t *testing.T) {
+	t.Parallel()
+	r, _ := planned(t)
+	for name, c := range map[string]struct {
+		encryption core.Encryption
+		want       []string
+	}{
+		"rules": {core.Encryption{
+			Send: []core.EncryptionRule{
+				{Resource: "quote", Methods: []string{"get"}, Peers: []string{"a/b"}, Algorithm: "A128CBC-HS256"},
+				{Resource: "quotes", Fields: []string{"a..b", "a[0]", strings.Repeat("x", 513), "payer", "payer.name", "note", "note"}},
+			},
+			Receive: []core.EncryptionRule{{Resource: "quotes", Fields: []string{"a"}, Algorithm: "A256GCM"}},
+		}, []string{
+			`send[0].resource: "quote"`, `send[0].methods: "get"`, `send[0].peers: "a/b"`, `send[0].algorithm: "A128CBC-HS256"`, `send[0].fields: name 1 to`,
+			`send[1].fields: "a..b"`, `send[1].fields: "a[0]"`, `send[1].fields: "xxx`, `"payer.name" is there twice, or`, `"note" is there twice`, `receive[0].algorithm: the sender`,
+		}},
+		"too many rules": {core.Encryption{Send: make([]core.EncryptionRule, 65)}, []string{"send has more than 64"}},
+		"unknown peer":   {core.Encryption{Send: []core.EncryptionRule{{Resource: "quotes", Peers: []string{"payefsp", "*"}, Fields: []string{"a"}}}}, []string{"payefsp"}},
+	} {
+		policy := core.Policy{Encryption: c.encryption}
+		_, set := r.change("fsp.set", "payerfsp", core.FSPDocument{Policy: policy})
+		_, applied := r.change("config.apply", "", core.Document{FSPs: []core.FSPEntry{{Name: "payerfsp", Policy: policy}}})
+		for _, err := range []error{set, applied} {
+			if err == nil {
+				t.Errorf("%s: accepted", name)
+				continue
+			}
+			kind(t, err, fault.Invalid)
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %q is not in\n%v", name, want, err)
+				}
+			}
+		}
+	}
+}
+
+func TestLongestKeyOfSeveralRulesCounts(t *testing.T) {
+	t.Parallel()
+	r, jwe := planned(t, func(d *core.Document) {
+		d.FSPs[0].Policy.Encryption.Send = []core.EncryptionRule{
+			{Resource: "quotes", Fields: []string{"note", "payer.name"}, Algorithm: "A128GCM"},
+			{Resource: "quotes", Fields: []string{"payer"}, Algorithm: "A192GCM"},
+		}
+	})
+	p := r.protect(r.protectRequest("/quotes", quote))
+	if diff := cmp.Diff([]string{"note", "payer"}, p.GetFields()); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+	if e := jwe.requests()[0].Payload.Message.(*cpmv1.JweEncryptRequest); e.GetEncryption() != "A192GCM" {
+		t.Errorf("encrypted with %s", e.GetEncryption())
+	}
+}
