@@ -28,6 +28,8 @@ type Processor interface {
 // Config is what a Door is made of. Only Processor is mandatory.
 type Config struct {
 	Processor Processor
+	// Publisher gives public keys; without one the door publishes none.
+	Publisher Publisher
 	// Logger hears what the door itself declines, and failures; nil is silence.
 	Logger *slog.Logger
 	// Metrics hears every answer; nil is nobody.
@@ -43,6 +45,7 @@ type Config struct {
 // Door is the Mojaloop port, both protocols. Its methods may be called concurrently.
 type Door struct {
 	processor  Processor
+	publisher  Publisher
 	log        *slog.Logger
 	metrics    Metrics
 	now        func() time.Time
@@ -70,6 +73,7 @@ type Door struct {
 func New(c Config) *Door {
 	d := &Door{
 		processor: c.Processor,
+		publisher: c.Publisher,
 		log:       c.Logger,
 		metrics:   c.Metrics,
 		now:       c.Now,

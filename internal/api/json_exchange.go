@@ -166,16 +166,21 @@ func (x *exchange) decline(e *fault.Error) {
 	}
 }
 
-// write sends the answer.
-func (x *exchange) write(status int, text []byte) {
+// write sends an answer of JSON.
+func (x *exchange) write(status int, text []byte) { x.writeAs(status, "application/json", text) }
+
+// writeAs sends the answer. One without content has no media type.
+func (x *exchange) writeAs(status int, media string, text []byte) {
 	x.written = true
 	control := http.NewResponseController(x.w)
 	_ = control.SetWriteDeadline(time.Now().Add(x.door.limits.WriteTimeout))
 	abandoned := x.unread && (x.late || x.r.ContentLength < 0 || x.r.ContentLength > serverReads)
 	h := x.w.Header()
-	h["Content-Type"] = []string{"application/json"}
 	h["X-Request-Id"] = []string{x.id}
-	h["Content-Length"] = []string{strconv.Itoa(len(text))}
+	if media != "" {
+		h["Content-Type"] = []string{media}
+		h["Content-Length"] = []string{strconv.Itoa(len(text))}
+	}
 	if abandoned || x.door.gate.declining.Load() {
 		h["Connection"] = []string{"close"}
 	}

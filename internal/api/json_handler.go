@@ -75,6 +75,8 @@ func (p *jsonPort) serve(x *exchange) *fault.Error {
 		return x.only(http.MethodPost, x.batch)
 	case pathDocument:
 		return x.only(http.MethodGet, x.sendDocument)
+	case pathHubKeys:
+		return x.only(http.MethodGet, x.hubKeys)
 	default:
 		return x.perform(path)
 	}
@@ -93,6 +95,9 @@ func (x *exchange) only(method string, serve func() *fault.Error) *fault.Error {
 func (x *exchange) perform(path string) *fault.Error {
 	rest, _ := strings.CutPrefix(path, pathFSPs)
 	segment, rest, _ := strings.Cut(rest, "/")
+	if strings.HasPrefix(path, pathFSPs) && publishes(rest) {
+		return x.only(http.MethodGet, func() *fault.Error { return x.keysOf(segment, rest) })
+	}
 	op, ok := x.door.operations.byPath[rest]
 	if !ok || !strings.HasPrefix(path, pathFSPs) {
 		return fault.New(fault.NotFound, "no such path, see "+pathDocument)

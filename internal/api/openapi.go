@@ -30,6 +30,7 @@ func newDocument(o operations, l *Limits) []byte {
 		pathProcess:  d.post("process", "Perform one operation named in the body.", nil, new(cpmv1.ProcessRequest), new(cpmv1.ProcessResponse)),
 		pathBatch:    d.post("batch", "Perform many operations; each has its own result or error, in the order asked.", nil, new(cpmv1.BatchRequest), new(cpmv1.BatchResponse)),
 		pathDocument: object{"get": getDocument()},
+		pathHubKeys:  object{"get": d.getKeys("hubKeys", "Public keys of the hub as a JWK Set (RFC 7517).", mediaJWKSet, nil)},
 	}
 	fsp := object{
 		"name": "fsp", "in": "path", "required": true, "description": "FSP the operation is done for.",
@@ -39,6 +40,8 @@ func newDocument(o operations, l *Limits) []byte {
 		path := pathFSPs + "{fsp}/" + op.Operation.Path()
 		paths[path] = d.post(op.Operation.Member(), summary(op.Operation), []any{fsp}, op.NewRequest(), op.NewResponse())
 	}
+	d.addAliases(paths, []any{fsp})
+	d.addKeys(paths, fsp)
 	out, err := json.Marshal(object{
 		"openapi": "3.1.0",
 		"info": object{

@@ -130,7 +130,7 @@ func (d described) word(schema map[string]any, word string, v any) error {
 		wrong = number < arg.(float64)
 	case "maximum":
 		wrong = number > arg.(float64)
-	case "format", "contentEncoding":
+	case "format", "contentEncoding", "description":
 	default:
 		wrong = true
 	}
@@ -149,7 +149,13 @@ func TestTheDocumentHasThePathsThatAreServed(t *testing.T) {
 	t.Parallel()
 	h := open(t, echo)
 	d := describe(t, h)
-	want := []string{"/openapi.json get", "/v1/batch post", "/v1/process post"}
+	want := []string{
+		"/.well-known/jwks.json get", "/openapi.json get", "/v1/batch post", "/v1/process post",
+		"/v1/fsps/{fsp}/jwks.json get", "/v1/fsps/{fsp}/keys/{name}.pem get",
+	}
+	for _, alias := range []string{"hash-gen", "random-number-gen", "signature-gen", "signature-ver"} {
+		want = append(want, "/v1/fsps/{fsp}/"+alias+" post")
+	}
 	for _, op := range cpm.Operations() {
 		want = append(want, "/v1/fsps/{fsp}/"+op.Operation.Path()+" post")
 	}
@@ -275,8 +281,12 @@ func TestEveryFaultIsAmongTheResponses(t *testing.T) {
 		if path == "/openapi.json" {
 			continue
 		}
+		method := "post"
+		if d.at("paths", path)["get"] != nil {
+			method = "get"
+		}
 		for _, k := range fault.Kinds() {
-			text := d.at("paths", path, "post", "responses", fmt.Sprint(k.Code().HTTP))["description"].(string)
+			text := d.at("paths", path, method, "responses", fmt.Sprint(k.Code().HTTP))["description"].(string)
 			if !strings.Contains(text, k.String()+" ("+k.Code().FSPIOP) {
 				t.Errorf("%s: %v is not in %q", path, k, text)
 			}

@@ -40,6 +40,9 @@ func newOperations() operations {
 		o.byPath[row.Operation.Path()] = op
 		o.byField[op.request.Number()] = op
 	}
+	for _, a := range aliases() {
+		o.byPath[a.path] = o.byPath[a.operation.Path()]
+	}
 	return o
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/mojaloop/cpm/internal/core"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/jwk"
 )
 
 func (a *app) keyCommand() *cobra.Command {
@@ -80,14 +82,15 @@ func noSuchKey(fsp string) error {
 
 func (a *app) keyGet() *cobra.Command {
 	var (
-		dial  func() *command.Client
-		out   *output
-		asPEM bool
+		dial         func() *command.Client
+		out          *output
+		asPEM, asJWK bool
 	)
 	c := a.command(verb{
 		use: "get FSP/NAME", short: "Show the current version of a key, or its public key", args: cobra.ExactArgs(1),
-		long:     "Shows what is known of a key, never a private key. With --pem it prints the public key, for the other participants.",
-		examples: []string{"cpm key get payerfsp/sig", "cpm key get payerfsp/sig --pem"},
+		long: "Shows what is known of a key, never a private key. With --pem or --jwk it prints the public key, for the other\n" +
+			"participants.",
+		examples: []string{"cpm key get payerfsp/sig", "cpm key get payerfsp/sig --pem", "cpm key get payerfsp/sig --jwk"},
 		run: func(ctx context.Context, args []string) error {
 			fsp, name, err := keyName(args[0])
 			if err != nil {
@@ -102,15 +105,34 @@ func (a *app) keyGet() *cobra.Command {
 			if len(all.Keys) == 0 {
 				return noSuchKey(fsp)
 			}
-			if asPEM {
+			switch {
+			case asPEM:
 				return pem.Encode(a.io.Out, &pem.Block{Type: "PUBLIC KEY", Bytes: all.Keys[0].PublicKey})
+			case asJWK:
+				return a.printJWK(all.Keys[0])
 			}
 			return out.print(keyAnswer(all.Keys[0], all.Keys[:1], time.Now()))
 		},
 	})
 	c.Flags().BoolVar(&asPEM, "pem", false, "print the public key as PEM")
+	c.Flags().BoolVar(&asJWK, "jwk", false, "print the public key as JSON Web Key")
+	c.MarkFlagsMutuallyExclusive("pem", "jwk")
 	dial, out = a.socketFlag(c), a.outputFlag(c)
 	return c
+}
+
+// printJWK prints a public key as it stands in the set that the CPM publishes.
+func (a *app) printJWK(v core.KeyView) error {
+	public, err := x509.ParsePKIXPublicKey(v.PublicKey)
+	if err != nil {
+		return fault.New(fault.State, "the key has no public half").Because(err)
+	}
+	k, err := jwk.Of(public)
+	if err != nil {
+		return fault.New(fault.Unsupported, "a key of this kind has no form as JSON Web Key").Because(err)
+	}
+	k.ID, k.Use, k.Algorithm = k.Thumbprint(), v.Use, v.Algorithm
+	return json.NewEncoder(a.io.Out).Encode(k)
 }
 
 // keyName takes FSP/NAME apart.

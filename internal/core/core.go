@@ -55,20 +55,21 @@ type Observation struct {
 
 // Core processes requests and applies changes.
 type Core struct {
-	config   Config
-	manager  *keys.Manager
-	log      *slog.Logger
-	rows     map[cpm.Operation]cpm.Row
-	snapshot atomic.Pointer[Snapshot]
-	counters *counters
-	replays  *replays
-	updates  *updateCounters
-	imports  *keys.Imports
-	runners  *runners
-	attached *attachments
-	commands *tally[cpm.CommandName]
-	bytes    budget
-	started  time.Time
+	config    Config
+	manager   *keys.Manager
+	log       *slog.Logger
+	rows      map[cpm.Operation]cpm.Row
+	snapshot  atomic.Pointer[Snapshot]
+	counters  *counters
+	replays   *replays
+	updates   *updateCounters
+	imports   *keys.Imports
+	runners   *runners
+	attached  *attachments
+	commands  *tally[cpm.CommandName]
+	bytes     budget
+	published publications
+	started   time.Time
 
 	commanded atomic.Bool // an operator has commanded the Shutdown of the whole
 

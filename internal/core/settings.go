@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/keys"
 	"github.com/mojaloop/cpm/internal/store"
 )
@@ -27,10 +28,13 @@ type Settings struct {
 	StatusTimeout, ShutdownTimeout, StartupTimeout time.Duration
 	// Certificates judges the certificates that keys come in; nil takes any.
 	Certificates *keys.CertificateRules
+	// Hub is the FSP that is the switch itself, whose keys are published for all.
+	Hub cpm.FSP
 }
 
 // Bounds and defaults of the settings.
 const (
+	defaultHub            = "Hub" // as Mojaloop's services name it unless configured
 	defaultFollowInterval = 250 * time.Millisecond
 	minFollowInterval     = 10 * time.Millisecond
 	maxFollowInterval     = time.Minute
@@ -55,6 +59,7 @@ func settings() []setting {
 	return []setting{
 		{"commonName", func(s *Settings, v []byte) error { return json.Unmarshal(v, &s.CommonName) }},
 		{"followInterval", duration(func(s *Settings) *time.Duration { return &s.FollowInterval }, minFollowInterval, maxFollowInterval)},
+		{"hub", readHub},
 		{"keyCertificates", readCertificates},
 		{"keyOverlap", duration(func(s *Settings) *time.Duration { return &s.Overlap }, 0, math.MaxInt64)},
 		{"maxStaleness", duration(func(s *Settings) *time.Duration { return &s.MaxStaleness }, minMaxStaleness, maxMaxStaleness)},
@@ -62,6 +67,17 @@ func settings() []setting {
 		{"startupTimeout", duration(func(s *Settings) *time.Duration { return &s.StartupTimeout }, minTimer, maxTimer)},
 		{"statusTimeout", duration(func(s *Settings) *time.Duration { return &s.StatusTimeout }, minTimer, maxTimer)},
 	}
+}
+
+// readHub reads the name of the hub.
+func readHub(s *Settings, v []byte) error {
+	if err := json.Unmarshal(v, &s.Hub); err != nil {
+		return err
+	}
+	if !s.Hub.Valid() {
+		return errors.New("it has to be the name of an FSP")
+	}
+	return nil
 }
 
 // readCertificates reads the policy for certificates strictly.
@@ -94,7 +110,7 @@ func duration(place func(*Settings) *time.Duration, least, most time.Duration) f
 
 func settingsOf(rows map[string]store.Setting) (Settings, error) {
 	s := Settings{
-		CommonName: "cpm", Overlap: keys.DefaultOverlap, FollowInterval: defaultFollowInterval, MaxStaleness: defaultMaxStaleness,
+		CommonName: "cpm", Hub: defaultHub, Overlap: keys.DefaultOverlap, FollowInterval: defaultFollowInterval, MaxStaleness: defaultMaxStaleness,
 		StatusTimeout: defaultStatusTimeout, ShutdownTimeout: defaultShutdownTimeout, StartupTimeout: defaultStartupTimeout,
 	}
 	known := map[string]setting{}
