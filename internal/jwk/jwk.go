@@ -7,6 +7,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
@@ -54,7 +55,7 @@ func Of(public crypto.PublicKey) (Key, error) {
 // onCurve writes both coordinates in the full length of the curve's field (RFC 7518, section 6.2.1.2).
 func onCurve(k *ecdsa.PublicKey) (Key, error) {
 	point, err := k.Bytes() // 4, x, y (SEC 1, section 2.3.3)
-	if err != nil {
+	if err != nil || k.Curve == elliptic.P224() {
 		return Key{}, errors.Join(ErrKind, err)
 	}
 	middle := (len(point) + 1) / 2

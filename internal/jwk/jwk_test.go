@@ -56,7 +56,12 @@ func TestThumbprintOfRFC7638(t *testing.T) {
 func TestPublicKeysOfRFC7517(t *testing.T) {
 	t.Parallel()
 	x, y := "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"
-	k, err := jwk.Of(&ecdsa.PublicKey{Curve: elliptic.P256(), X: number(t, x), Y: number(t, y)})
+	point := append(append([]byte{4}, number(t, x).Bytes()...), number(t, y).Bytes()...)
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := jwk.Of(public)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +109,11 @@ func TestOtherKeysHaveNoForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	off := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}
-	for _, public := range []crypto.PublicKey{nil, []byte("secret"), p256.PublicKey(), off} {
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, public := range []crypto.PublicKey{nil, []byte("secret"), p256.PublicKey(), &p224.PublicKey} {
 		if _, err := jwk.Of(public); !errors.Is(err, jwk.ErrKind) {
 			t.Errorf("%T: %v", public, err)
 		}
