@@ -1,0 +1,99 @@
+import { Connection, type Answer } from './connection.js';
+import { CpmError, declined, information } from './errors.js';
+import type { BatchResponse, ProcessRequest, ProcessResponse } from './messages.js';
+import { Operations, paths, type OperationName } from './operations.js';
+import type { CallOptions, ClientOptions } from './options.js';
+import { Retry, wait } from './retry.js';
+
+/** The outcome of one item of a batch, in the form of Promise.allSettled. */
+export type BatchResult =
+  | { status: 'fulfilled'; value: Omit<ProcessResponse, 'error'> }
+  | { status: 'rejected'; reason: CpmError };
+
+/** These remember what they have seen, if the FSP's policy has a replay window: asked again, they may answer otherwise. */
+const remembering: ReadonlySet<OperationName> = new Set<OperationName>(['jwsVerify', 'messageOpen']);
+
+/** A client of one CPM, with a pool of connections. One for a whole process is enough. */
+export class Client extends Operations {
+  readonly #connection: Connection;
+  readonly #retry: Retry;
+  readonly #timeout: number;
+  readonly #traceparent: (() => string | undefined) | undefined;
+
+  constructor(options: ClientOptions) {
+    super();
+    this.#connection = new Connection(options);
+    this.#retry = new Retry(options.retries ?? 3);
+    this.#timeout = options.timeout ?? 5000;
+    this.#traceparent = options.traceparent;
+  }
+
+  /** Ends the connections; calls under way fail. */
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** Performs up to 1,000 operations. One that is declined does not touch the others; results have the order of items. */
+  async batch(items: readonly ProcessRequest[], options: CallOptions = {}): Promise<BatchResult[]> {
+    const repeatable = !items.some((item) => [...remembering].some((name) => name in item));
+    const { results } = await this.#post('/v1/batch', { items }, repeatable, options) as BatchResponse;
+    if (results?.length !== items.length) throw new CpmError('protocol', information('2001', 'the answer is not that of a CPM'));
+    return results.map(({ error, ...value }) => (error === undefined
+      ? { status: 'fulfilled', value }
+      : { status: 'rejected', reason: declined(error, {}) }));
+  }
+
+  /** The OpenAPI document of the CPM. */
+  async openapi(options: CallOptions = {}): Promise<Record<string, unknown>> {
+    return await this.#repeat('GET', '/openapi.json', '', true, options) as Record<string, unknown>;
+  }
+
+  protected override call(operation: OperationName, fsp: string, request: object, options: CallOptions = {}): Promise<unknown> {
+    if (typeof fsp !== 'string' || fsp === '' || fsp === '.' || fsp === '..') {
+      return Promise.reject(new TypeError('fsp is the name of the FSP'));
+    }
+    const path = `/v1/fsps/${encodeURIComponent(fsp)}/${paths[operation]}`;
+    return this.#post(path, request, !remembering.has(operation), options);
+  }
+
+  #post(path: string, request: object, repeatable: boolean, options: CallOptions): Promise<unknown> {
+    return this.#repeat('POST', path, JSON.stringify(request), repeatable, options);
+  }
+
+  async #repeat(method: 'GET' | 'POST', path: string, text: string, repeatable: boolean, options: CallOptions): Promise<unknown> {
+    const { signal, traceparent = this.#traceparent?.() } = options;
+    const end = performance.now() + (options.timeout ?? this.#timeout);
+    this.#retry.began();
+    for (let attempt = 0; ; attempt++) {
+      signal?.throwIfAborted();
+      try {
+        const timeout = Math.max(1, end - performance.now());
+        return read(await this.#connection.ask({ method, path, text, traceparent, timeout, signal }));
+      } catch (error) {
+        const pause = this.#retry.pause(error, attempt, repeatable, end - performance.now());
+        if (pause === undefined) throw error;
+        await wait(pause, signal);
+      }
+    }
+  }
+}
+
+/** The result in an answer; a decline is thrown. */
+function read({ status, headers, text }: Answer): unknown {
+  const requestId = headers['x-request-id'];
+  const details = {
+    status, requestId: typeof requestId === 'string' ? requestId : undefined, retryAfter: seconds(headers['retry-after']),
+  };
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw declined(undefined, details); // the parser's own error would repeat the text
+  }
+  if (status !== 200 || typeof body !== 'object' || body === null) throw declined(body, details);
+  return body;
+}
+
+function seconds(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) : undefined;
+}

@@ -1,0 +1,191 @@
+// Package node runs the suite of the Node SDK (sdk/node) against a running CPM.
+package node
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"flag"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mojaloop/cpm/internal/core"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/cpmtest"
+	"github.com/mojaloop/cpm/internal/keys"
+	"github.com/mojaloop/cpm/internal/route"
+)
+
+// update writes the generated files of the SDK anew: go test ./test/node -run Generated -update.
+var update = flag.Bool("update", false, "write the generated files of the SDK")
+
+const sdk = "../../sdk/node"
+
+// stranger is the name in a certificate that has no grants.
+const stranger = "stranger.example"
+
+// TestSDK builds the SDK and runs its suite with node:test. What the suite needs of the CPM it learns from a variable.
+func TestSDK(t *testing.T) {
+	build(t)
+	world, err := json.Marshal(start(t))
+	fatal(t, err)
+	suite, err := filepath.Glob(filepath.Join(sdk, "test", "*.test.js"))
+	fatal(t, err)
+	arguments := []string{"--test", "--test-reporter=spec"}
+	for _, file := range suite {
+		arguments = append(arguments, filepath.Join("test", filepath.Base(file)))
+	}
+	t.Log(node(t, nil, []string{"CPM_TEST_WORLD=" + string(world)}, arguments...))
+}
+
+// TestGeneratedFilesAreCurrent compares the messages and operations of the SDK with what the CPM of this commit describes.
+func TestGeneratedFilesAreCurrent(t *testing.T) {
+	w := start(t)
+	response, err := w.cpm.HTTP(cpmtest.Client).Get(w.URL + "/openapi.json")
+	fatal(t, err)
+	document, err := io.ReadAll(response.Body)
+	fatal(t, err)
+	fatal(t, response.Body.Close())
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", response.StatusCode, document)
+	}
+	checkedIn := filepath.Join(sdk, "src")
+	if *update {
+		node(t, document, nil, "scripts/generate.js")
+		return
+	}
+	fresh := t.TempDir()
+	node(t, document, nil, "scripts/generate.js", "--out", fresh)
+	for _, name := range []string{"messages.ts", "operations.ts"} {
+		want, err := os.ReadFile(filepath.Join(fresh, name))
+		fatal(t, err)
+		got, err := os.ReadFile(filepath.Join(checkedIn, name))
+		fatal(t, err)
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("sdk/node/src/%s is not current; run: go test ./test/node -run Generated -update\n%s", name, diff)
+		}
+	}
+}
+
+// world is what the suite knows of the CPM. Paths are absolute.
+type world struct {
+	URL string `json:"url"`
+	// CA, Cert and Key are files of a caller that may do everything; Stranger are those of one that may do nothing.
+	CA       string            `json:"ca"`
+	Cert     string            `json:"cert"`
+	Key      string            `json:"key"`
+	Stranger map[string]string `json:"stranger"`
+	// SigningKey and PublicKey are files with the halves of payerfsp's key, for the reference library.
+	SigningKey string `json:"signingKey"`
+	PublicKey  string `json:"publicKey"`
+	// Reference is where the generations of the reference library are installed.
+	Reference string `json:"reference"`
+	// Operations are the names of all the CPM performs.
+	Operations []string `json:"operations"`
+
+	cpm *cpmtest.CPM
+}
+
+// start starts a CPM that performs every operation for two FSPs and the hub.
+func start(t *testing.T) world {
+	t.Helper()
+	performed, document := everything()
+	m := cpmtest.Start(t, cpmtest.Config{Document: document})
+	dir := t.TempDir()
+	w := world{
+		URL: m.URL(""), cpm: m, Operations: performed,
+		CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "client.pem"), Key: filepath.Join(dir, "client.key"),
+		Stranger:   map[string]string{"cert": filepath.Join(dir, "stranger.pem"), "key": filepath.Join(dir, "stranger.key")},
+		SigningKey: filepath.Join(dir, "payerfsp.key"), PublicKey: filepath.Join(dir, "payerfsp.pem"),
+	}
+	var err error
+	w.Reference, err = filepath.Abs("../interop/node/node_modules")
+	fatal(t, err)
+	fatal(t, m.Authority.Write(dir, "ca"))
+	for file, name := range map[string]string{"client": cpmtest.Client, "stranger": stranger} {
+		leaf, err := m.Authority.Issue(time.Now(), file, name)
+		fatal(t, err)
+		fatal(t, leaf.Write(dir, file))
+	}
+	w.addKeys(t)
+	return w
+}
+
+// everything is the configuration, and the names of the operations in it.
+func everything() ([]string, core.Document) {
+	var operations []cpm.Operation
+	var names, byName []string
+	for _, row := range cpm.Operations() {
+		names = append(names, string(row.Operation))
+		if !row.Planned {
+			operations = append(operations, row.Operation)
+		}
+		if row.ByName() {
+			byName = append(byName, string(row.Operation))
+		}
+	}
+	d := core.Document{
+		FSPs:     []core.FSPEntry{{Name: "payerfsp"}, {Name: "payeefsp"}, {Name: "Hub"}},
+		Adapters: []core.AdapterEntry{{Name: "ssm1", Kind: route.KindSSM, Operations: operations}},
+	}
+	who := cpm.Principal{Kind: cpm.PrincipalCertificate, Name: cpmtest.Client}.String()
+	d.Grants = []core.GrantEntry{{Principal: who, FSP: route.Any, Operations: []string{route.Any}}}
+	for _, f := range d.FSPs {
+		d.Grants = append(d.Grants, core.GrantEntry{Principal: who, FSP: f.Name, Operations: byName})
+	}
+	return names, d
+}
+
+// addKeys gives payerfsp a key whose halves the reference library has too, and everybody others.
+func (w world) addKeys(t *testing.T) {
+	t.Helper()
+	pair, err := rsa.GenerateKey(rand.Reader, 2048)
+	fatal(t, err)
+	public, err := x509.MarshalPKIXPublicKey(pair.Public())
+	fatal(t, err)
+	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(pair)})
+	fatal(t, os.WriteFile(w.SigningKey, private, 0o600))
+	fatal(t, os.WriteFile(w.PublicKey, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o600))
+	w.cpm.AddKey(keys.Addition{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature}, private)
+	for _, fsp := range []cpm.FSP{"payeefsp", "Hub"} {
+		w.cpm.AddKey(keys.Addition{FSP: fsp, Name: "jws", Use: cpm.UseSignature, Generate: "ES256"}, nil)
+	}
+}
+
+func build(t *testing.T) {
+	t.Helper()
+	fatal(t, os.RemoveAll(filepath.Join(sdk, "dist")))
+	node(t, nil, nil, "node_modules/typescript/bin/tsc", "-p", "tsconfig.json")
+}
+
+// node runs a program in the SDK's directory and gives what it prints; its failure is the test's.
+func node(t *testing.T, stdin []byte, environment []string, args ...string) string {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(sdk, "node_modules")); err != nil {
+		t.Fatal("the Node packages are not installed; run: bash scripts/node.sh")
+	}
+	command := exec.CommandContext(t.Context(), "node", args...)
+	command.Dir, command.Env, command.Stdin = sdk, append(os.Environ(), environment...), bytes.NewReader(stdin)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("node %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func fatal(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
