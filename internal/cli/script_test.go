@@ -45,6 +45,9 @@ func TestMain(m *testing.M) {
 //	terminate            sends SIGTERM to the processes in the background
 //	managed              wants a process of a managed adapter below one in the background
 //	killmanaged SIGNAL   sends the signal to it, by number
+//	signal N WORD        sends signal N to the process in the background that has the word among its arguments
+//	post STATUS URL FILE [NAME:VALUE...]  sends a file to a door as it is; the answer must have the status
+//	weakupdate FSP NAME UPDATEKEY  a key update whose key is weak
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -53,8 +56,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cpm": succeeds, "fails": fails, "ready": ready, "certificates": certificates, "ports": ports,
 			"terminate": terminate, "until": until, "listening": listening, "example": example, "managed": managed,
-			"killmanaged": killManaged,
-			"covers":      covers(t),
+			"killmanaged": killManaged, "post": post, "signal": sendSignal, "weakupdate": weakUpdate,
+			"covers": covers(t),
 		},
 	})
 }

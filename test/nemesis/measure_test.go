@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +37,7 @@ func TestMeasureFailover(t *testing.T) {
 		e.child.kill()
 		w.startAdapter(e)
 	}))
+	fmt.Fprintln(&out, measure(t, "a managed adapter, which the core starts again", 0, func(w *world, _ *endpoint) { w.killManaged() }))
 	t.Logf("\n%s", &out)
 	must(t, os.WriteFile(failoverEvidence, out.Bytes(), 0o644))
 }
@@ -44,11 +49,14 @@ func measure(t *testing.T, what string, places int, kill func(*world, *endpoint)
 	var took, ready, held []time.Duration
 	asked, failed := 0, 0
 	for i := range measured {
-		w.up()
-		time.Sleep(1100 * time.Millisecond) // a link that has been up for a second dials again without delay
+		w.linked(max(places, 1))
+		time.Sleep(2100 * time.Millisecond) // a link that was up for one second dials again without delay, a process for two starts so
 		p := w.probe()
 		time.Sleep(20 * time.Millisecond)
-		e := w.places[i%places]
+		var e *endpoint
+		if places > 0 {
+			e = w.places[i%places]
+		}
 		killed := time.Now()
 		kill(w, e)
 		ready = append(ready, time.Since(killed))
@@ -138,4 +146,21 @@ func (p *probe) served(after time.Time) time.Duration {
 func (p *probe) end() {
 	close(p.over)
 	p.callers.Wait()
+}
+
+// killManaged kills the process of the managed adapter: the child of the core.
+func (w *world) killManaged() {
+	w.t.Helper()
+	processes, err := filepath.Glob("/proc/[0-9]*/status")
+	must(w.t, err)
+	parent := fmt.Sprintf("\nPPid:\t%d\n", w.core.cmd.Process.Pid)
+	for _, file := range processes {
+		if status, _ := os.ReadFile(file); strings.Contains(string(status), parent) { // one may have ended meanwhile
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			must(w.t, err)
+			must(w.t, syscall.Kill(pid, syscall.SIGKILL))
+			return
+		}
+	}
+	w.t.Fatal("the managed adapter has no process")
 }

@@ -112,7 +112,8 @@ type world struct {
 
 const adapterName = "ssm2"
 
-// newWorld starts everything; n is how many endpoints there are, timeout the timer of the routes.
+// newWorld starts everything; n is how many endpoints there are, of which none is a managed adapter, timeout the timer of the
+// routes.
 func newWorld(t *testing.T, n int, timeout time.Duration) *world {
 	t.Helper()
 	w := &world{t: t, parties: newParties(t)}
@@ -143,12 +144,17 @@ func newWorld(t *testing.T, n int, timeout time.Duration) *world {
 	return w
 }
 
+// document has one adapter, external at the addresses, or managed without any.
 func document(addresses []string, timeout time.Duration) core.Document {
+	a := core.AdapterEntry{
+		Name: adapterName, Kind: "ssm", Launch: "external", Identity: "ssm.example", Endpoints: addresses,
+		Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify},
+	}
+	if len(addresses) == 0 {
+		a.Launch, a.Identity = "managed", ""
+	}
 	return core.Document{
-		Adapters: []core.AdapterEntry{{
-			Name: adapterName, Kind: "ssm", Launch: "external", Identity: "ssm.example", Endpoints: addresses,
-			Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify},
-		}},
+		Adapters: []core.AdapterEntry{a},
 		Routes: []core.RouteEntry{{FSP: "*", Operation: "*", Adapter: adapterName, Timeout: core.Duration(timeout)}},
 	}
 }
