@@ -71,7 +71,11 @@ func (x *exchange) reject(err error) {
 func (x *exchange) decline(err error) {
 	e := fault.From(err)
 	x.adapter.counts.add("", failed)
-	x.adapter.log.LogAttrs(x.r.Context(), slog.LevelWarn, "request declined", obs.Event("keyupdate.declined"), obs.RequestID(x.id),
+	level := slog.LevelWarn
+	if x.quiet {
+		level = slog.LevelDebug
+	}
+	x.adapter.log.LogAttrs(x.r.Context(), level, "request declined", obs.Event("keyupdate.declined"), obs.RequestID(x.id),
 		x.caller(), obs.Kind(e.Kind), obs.Err(e))
 	x.send(e)
 }

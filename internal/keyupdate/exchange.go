@@ -31,6 +31,8 @@ type exchange struct {
 	allow string
 	// reserved is what the body was given of the memory of all.
 	reserved int
+	// quiet says that a decline is no news: the request before it was declined for the same reason. It is a debug line.
+	quiet bool
 }
 
 // serve goes the steps of the specification: the state first, then what it is, then the core.
@@ -79,11 +81,12 @@ func (x *exchange) only(method string, do func()) {
 
 // limit takes n requests out of the caller's allowance.
 func (x *exchange) limit(n int) error {
-	wait, ok := x.adapter.rates.take(x.address(), n, x.adapter.setup.load())
-	if !ok {
-		return fault.New(fault.Busy, "too many requests from this address; nothing was done").After(wait)
+	v := x.adapter.rates.take(x.address(), n, x.adapter.setup.load())
+	if v.ok {
+		return nil
 	}
-	return nil
+	x.quiet = !v.first
+	return fault.New(fault.Busy, "too many requests from this address; nothing was done").After(v.wait)
 }
 
 // update is one key update.

@@ -1,6 +1,8 @@
 package keyupdate
 
 import (
+	"maps"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -22,50 +24,73 @@ type rates struct {
 type bucket struct {
 	level float64
 	at    time.Time
+	// held says that the latest request had to wait.
+	held bool
 }
 
 func newRates(now func() time.Time) *rates {
 	return &rates{now: now, buckets: map[netip.Prefix]bucket{}}
 }
 
-// take takes n out of the bucket of an address, or says how long the caller has to wait.
-func (r *rates) take(address netip.Addr, n int, s Settings) (time.Duration, bool) {
+// verdict says whether a request may go on, and how long its caller has to wait if not.
+type verdict struct {
+	wait time.Duration
+	ok   bool
+	// first says that the request before this one could go on.
+	first bool
+}
+
+// take takes n out of the bucket of an address.
+func (r *rates) take(address netip.Addr, n int, s Settings) verdict {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	who, now := network(address), r.now()
 	b, known := r.buckets[who]
-	if !known && len(r.buckets) >= maxAddresses && !r.forget(now, s) {
-		return retryAfter, false
-	}
 	if !known {
+		r.makeRoom(now, s)
 		b = bucket{level: float64(s.Burst), at: now}
 	}
-	b.level = filled(b, now, s)
-	b.at = now
-	if b.level < 1 {
-		r.buckets[who] = b
-		return time.Duration((1 - b.level) / s.RequestsPerSecond * float64(time.Second)), false
+	b.level, b.at = filled(b, now, s), now
+	v := verdict{ok: b.level >= 1, first: !b.held}
+	b.held = !v.ok
+	if v.ok {
+		b.level -= float64(n)
+	} else {
+		v.wait = time.Duration((1 - b.level) / s.RequestsPerSecond * float64(time.Second))
 	}
-	b.level -= float64(n)
 	r.buckets[who] = b
-	return 0, true
+	return v
 }
 
-// forget drops the buckets that are full again, which say nothing; false when there is none. It looks at most once a second,
-// so that a flood of addresses does not become a flood of work.
-func (r *rates) forget(now time.Time, s Settings) bool {
-	if now.Sub(r.swept) < time.Second {
-		return false
+// makeRoom drops the buckets that are full again, which say nothing, or else the fullest of a few: it limits its address the
+// least, and many new addresses push out each other and not those that have been limited. Full ones are looked for at most
+// once a second, so that a flood of addresses does not become a flood of work.
+func (r *rates) makeRoom(now time.Time, s Settings) {
+	if len(r.buckets) < maxAddresses {
+		return
 	}
-	r.swept = now
-	before := len(r.buckets)
-	for who, b := range r.buckets {
-		if filled(b, now, s) >= float64(s.Burst) {
-			delete(r.buckets, who)
+	if now.Sub(r.swept) >= time.Second {
+		r.swept = now
+		maps.DeleteFunc(r.buckets, func(_ netip.Prefix, b bucket) bool { return filled(b, now, s) >= float64(s.Burst) })
+	}
+	if len(r.buckets) < maxAddresses {
+		return
+	}
+	var fullest netip.Prefix
+	looked, level := 0, math.Inf(-1)
+	for who, b := range r.buckets { // begins anywhere
+		if l := filled(b, now, s); l > level {
+			fullest, level = who, l
+		}
+		if looked++; looked == candidates {
+			break
 		}
 	}
-	return len(r.buckets) < before
+	delete(r.buckets, fullest)
 }
+
+// candidates is how many buckets are compared to find one to drop.
+const candidates = 16
 
 func filled(b bucket, now time.Time, s Settings) float64 {
 	return min(float64(s.Burst), b.level+max(0, now.Sub(b.at).Seconds())*s.RequestsPerSecond)

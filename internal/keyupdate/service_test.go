@@ -156,23 +156,26 @@ func TestABucketFillsWithTime(t *testing.T) {
 	r := newRates(func() time.Time { return now })
 	s := Settings{RequestsPerSecond: 2, Burst: 3}
 	a := netip.MustParseAddr("192.0.2.1")
-	if _, ok := r.take(a, 13, s); !ok {
+	if !r.take(a, 13, s).ok {
 		t.Fatal("a full bucket may be overdrawn")
 	}
-	wait, ok := r.take(a, 1, s)
-	if ok || wait != 5500*time.Millisecond {
-		t.Fatalf("%v %v", wait, ok)
+	v := r.take(a, 1, s)
+	if v.ok || !v.first || v.wait != 5500*time.Millisecond {
+		t.Fatalf("%+v", v)
 	}
-	if _, ok := r.take(netip.MustParseAddr("192.0.2.2"), 1, s); !ok {
+	if again := r.take(a, 1, s); again.ok || again.first {
+		t.Errorf("it is news every time: %+v", again)
+	}
+	if !r.take(netip.MustParseAddr("192.0.2.2"), 1, s).ok {
 		t.Error("another address pays for it")
 	}
-	now = now.Add(wait)
-	if _, ok := r.take(a, 1, s); !ok {
+	now = now.Add(v.wait)
+	if !r.take(a, 1, s).ok {
 		t.Error("not after the wait that was told")
 	}
 	v6, neighbour := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
-	_, _ = r.take(v6, 10, s)
-	if _, ok := r.take(neighbour, 1, s); ok {
+	_ = r.take(v6, 10, s)
+	if r.take(neighbour, 1, s).ok {
 		t.Error("an address of the same /64 has a bucket of its own")
 	}
 }
@@ -185,13 +188,22 @@ func TestTheTableOfAddressesIsBounded(t *testing.T) {
 	next := netip.MustParseAddr("10.0.0.0")
 	for range maxAddresses {
 		next = next.Next()
-		_, _ = r.take(next, 1, s)
+		_ = r.take(next, 1, s)
 	}
-	if _, ok := r.take(next.Next(), 1, s); ok || len(r.buckets) != maxAddresses {
-		t.Errorf("%d buckets", len(r.buckets))
+	limited := netip.MustParseAddr("192.0.2.1")
+	for r.take(limited, 1, s).ok {
+	}
+	for range 10 * maxAddresses {
+		next = next.Next()
+		if !r.take(next, 1, s).ok {
+			t.Fatal("a new address has no allowance")
+		}
+	}
+	if v := r.take(limited, 1, s); v.ok || v.first || len(r.buckets) != maxAddresses {
+		t.Errorf("many new addresses pushed out one that is limited: %+v; %d buckets", v, len(r.buckets))
 	}
 	now = now.Add(time.Minute)
-	if _, ok := r.take(next.Next(), 1, s); !ok || len(r.buckets) != 1 {
+	if v := r.take(next.Next(), 1, s); !v.ok || len(r.buckets) != 1 {
 		t.Errorf("full buckets stay: %d", len(r.buckets))
 	}
 }
