@@ -23,13 +23,13 @@ type Keys interface {
 	Key(ctx context.Context, ref cpm.KeyRef) (Key, error)
 }
 
-// Key is a handle. One with a private half is a crypto.Signer too.
+// Key is a handle. With a private half, or of a secret key, it is one of the interfaces of handle.go too.
 type Key interface {
-	// Algorithm is the JOSE name of the algorithm the key is for.
+	// Algorithm is the name of the algorithm the key is for, as of JOSE where it has one.
 	Algorithm() string
 	// Use is the only use the key may be put to.
 	Use() cpm.KeyUse
-	// Public is the public half.
+	// Public is the public half; nil of a secret key.
 	Public() crypto.PublicKey
 }
 
@@ -74,6 +74,19 @@ func table() map[cpm.Operation]func(context.Context, *Engine, *cpm.Request) (*cp
 	return map[cpm.Operation]func(context.Context, *Engine, *cpm.Request) (*cpm.Result, error){
 		cpm.JWSSign:   typed(jwsSign),
 		cpm.JWSVerify: typed(jwsVerify),
+
+		cpm.Sign:      typed(sign),
+		cpm.Verify:    typed(verify),
+		cpm.Encrypt:   typed(encrypt),
+		cpm.Decrypt:   typed(decrypt),
+		cpm.Rewrap:    typed(rewrap),
+		cpm.MAC:       typed(mac),
+		cpm.MACVerify: typed(macVerify),
+		cpm.Wrap:      typed(wrapMaterial),
+		cpm.Unwrap:    typed(unwrapMaterial),
+		cpm.Datakey:   typed(datakey),
+		cpm.Digest:    typed(digest),
+		cpm.Random:    typed(random),
 	}
 }
 
@@ -129,7 +142,7 @@ func (e *Engine) handles(ctx context.Context, r *cpm.Request) ([]Key, error) {
 	return keys, nil
 }
 
-// one opens the single key of an operation that protects.
+// one opens the single key of an operation that takes no other.
 func (e *Engine) one(ctx context.Context, r *cpm.Request) (Key, error) {
 	if len(r.Keys) != 1 {
 		return nil, fault.New(fault.Invalid, "the operation takes one key")

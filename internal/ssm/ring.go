@@ -70,12 +70,9 @@ func (r *ring) find(id cpm.KeyID) (*held, bool) {
 	return h, ok
 }
 
-// algorithm is that of the first key, to judge the cost before the work begins.
-func (r *ring) algorithm(refs []cpm.KeyRef) string {
-	if len(refs) == 0 {
-		return ""
-	}
-	h, ok := r.find(refs[0].ID)
+// algorithm is that of a key that is held, to judge the cost before the work begins.
+func (r *ring) algorithm(ref cpm.KeyRef) string {
+	h, ok := r.find(ref.ID)
 	if !ok {
 		return ""
 	}

@@ -33,7 +33,7 @@ type Module struct {
 	ring     *ring
 	workers  *workers
 	mandated atomic.Pointer[map[cpm.Operation]bool]
-	protects map[cpm.Operation]bool
+	halves   map[cpm.Operation]cpm.Half
 	counts   *counts
 
 	mu       sync.Mutex // guards state and the start of a request against Shutdown
@@ -54,9 +54,9 @@ func New(c Config) *Module {
 	m := &Module{ring: newRing(), workers: newWorkers(c), counts: newCounts(), state: cpm.Active}
 	m.engine = operation.New(m.ring, c.Now)
 	m.mandate(c.Mandated)
-	m.protects = map[cpm.Operation]bool{}
+	m.halves = map[cpm.Operation]cpm.Half{}
 	for _, row := range cpm.Operations() {
-		m.protects[row.Operation] = row.Protect
+		m.halves[row.Operation] = row.Half
 	}
 	return m
 }
@@ -85,8 +85,17 @@ func (m *Module) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 	if !(*m.mandated.Load())[r.Operation] || !m.engine.Knows(r.Operation) {
 		return nil, fault.New(fault.Unsupported, "the adapter is not mandated to do this operation")
 	}
-	cost := operation.CostOf(m.protects[r.Operation], m.ring.algorithm(r.Keys), r.Size)
-	return m.workers.run(ctx, cost, func() (*cpm.Result, error) { return m.engine.Do(ctx, r) })
+	return m.workers.run(ctx, m.cost(r), func() (*cpm.Result, error) { return m.engine.Do(ctx, r) })
+}
+
+// cost is the class of the costliest of the request's keys.
+func (m *Module) cost(r *cpm.Request) operation.Cost {
+	half := m.halves[r.Operation]
+	cost := operation.CostOf(half, "", r.Size)
+	for _, ref := range r.Keys {
+		cost = max(cost, operation.CostOf(half, m.ring.algorithm(ref), r.Size))
+	}
+	return cost
 }
 
 // enter counts a request in, unless the module is ending.
