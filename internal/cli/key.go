@@ -88,8 +88,8 @@ func (a *app) keyGet() *cobra.Command {
 	)
 	c := a.command(verb{
 		use: "get FSP/NAME", short: "Show the current version of a key, or its public key", args: cobra.ExactArgs(1),
-		long: "Shows what is known of a key, never a private key. With --pem or --jwk it prints the public key, for the other\n" +
-			"participants.",
+		long: "Shows what is known of a key, never a private or secret one. With --pem or --jwk it prints the public key, for the\n" +
+			"other participants.",
 		examples: []string{"cpm key get payerfsp/sig", "cpm key get payerfsp/sig --pem", "cpm key get payerfsp/sig --jwk"},
 		run: func(ctx context.Context, args []string) error {
 			fsp, name, err := keyName(args[0])
@@ -106,6 +106,8 @@ func (a *app) keyGet() *cobra.Command {
 				return noSuchKey(fsp)
 			}
 			switch {
+			case (asPEM || asJWK) && len(all.Keys[0].PublicKey) == 0:
+				return fault.New(fault.State, "the key is a secret one, which has no public key")
 			case asPEM:
 				return pem.Encode(a.io.Out, &pem.Block{Type: "PUBLIC KEY", Bytes: all.Keys[0].PublicKey})
 			case asJWK:
@@ -146,13 +148,13 @@ func keyName(text string) (fsp, name string, err error) {
 
 func keyAnswer(message any, views []core.KeyView, now time.Time) answer {
 	v := answer{message: message, tables: []table{{
-		header: []string{"FSP", "NAME", "VERSION", "KIND", "USE", "ALGORITHM", "BITS", "STATE", "CREATED", "EXPIRES", "BACKUP"},
+		header: []string{"FSP", "NAME", "VERSION", "KIND", "USE", "ALGORITHM", "BITS", "STATE", "CREATED", "EXPIRES", "BACKUP", "CHECK"},
 	}}}
 	for _, k := range views {
 		v.names = append(v.names, k.FSP+"/"+k.Name)
 		v.tables[0].rows = append(v.tables[0].rows, []string{
 			k.FSP, k.Name, fmt.Sprint(k.Version), k.Kind, k.Use, k.Algorithm, fmt.Sprint(k.Bits), keyState(k),
-			ago(k.Created, now), expiry(k.NotAfter, now), k.Backup,
+			ago(k.Created, now), expiry(k.NotAfter, now), k.Backup, k.CheckValue,
 		})
 	}
 	return v

@@ -135,7 +135,7 @@ func (a *app) keyUpdate() *cobra.Command {
 		f    addition
 	)
 	c := a.command(verb{
-		use:   "update --fsp FSP --name NAME (--generate ALGORITHM | --public FILE | --private FILE)",
+		use:   "update --fsp FSP --name NAME (--generate ALGORITHM | --public FILE | --private FILE | --secret-file FILE)",
 		short: "Add a new version of a key that is there",
 		long: "As `cpm key add`, but refused when the FSP has no key of this name. A deleted key becomes Active again with the new\n" +
 			"version; the versions before stay as backup.",
@@ -170,6 +170,9 @@ func (a *app) showKeyChange(out *output, receipt command.Receipt, target, done s
 		return fault.New(fault.Internal, "the change was made, but the answer cannot be read").Because(err)
 	}
 	a.say("%s version %d is %s; the configuration is at revision %d", target, made.Version, done, receipt.Revision)
+	if made.Warning != "" {
+		a.say("WARNING: %s", made.Warning)
+	}
 	return out.print(answer{
 		message: receipt, names: []string{target},
 		tables: []table{{

@@ -26,6 +26,7 @@ type signing struct {
 	fsp, name, action, use, algorithm, kid string
 	public, certificate, sealed, importKey string
 	newKey, updateKey                      string
+	newSecret, secretFormat                string
 	notBefore, notAfter                    string
 	seq                                    int64
 	expiresIn                              time.Duration
@@ -36,8 +37,8 @@ func (a *app) keyUpdateSign() *cobra.Command {
 	c := a.command(verb{
 		use: "sign --fsp FSP --name NAME --action ACTION --update-key FILE", short: "Make a signed key update",
 		long: "Writes a key update to standard output: a compact JWS by the FSP's update key, good for some minutes and for one use. An\n" +
-			"Add or Update names the new key's private half, which stays here and proves that the FSP holds it; a sealed private key\n" +
-			"needs none (--sealed-key, or --seal-to to seal it here). Private keys come from files that only their owner can read, or\n" +
+			"Add or Update names the new key's private half, which stays here and proves that the FSP holds it; a sealed private\n" +
+			"or secret key needs none (--sealed-key, or --seal-to to seal it here). Private and secret keys come from files that only their owner can read, or\n" +
 			"from descriptors (/dev/fd/3).",
 		examples: []string{
 			"cpm keyupdate sign --fsp payerfsp --name sig --action Add --new-key sig.key --update-key update.key > update.jws",
@@ -62,13 +63,15 @@ func (f *signing) flags(c *cobra.Command) {
 	s.StringVar(&f.fsp, "fsp", "", "participant whose key it is")
 	s.StringVar(&f.name, "name", "", "name of the key")
 	s.StringVar(&f.action, "action", "", "Add, Update or Delete")
-	s.StringVar(&f.use, "use", "", "what the key is for: sig, enc or update (default sig with a new key)")
+	s.StringVar(&f.use, "use", "", usesText()+" (default sig with a new key)")
 	s.StringVar(&f.algorithm, "algorithm", "", "algorithm the key is for (default: the usual one of its type)")
 	s.StringVar(&f.public, "public", "", "PEM file with the new public key (default: that of --new-key)")
 	s.StringVar(&f.certificate, "certificate", "", "PEM file with the new certificate")
 	s.StringVar(&f.sealed, "sealed-key", "", "file with the new private key, sealed to an import key (compact JWE)")
 	s.StringVar(&f.importKey, "seal-to", "", "file with the answer of `cpm keyupdate import-key`: the new private key goes to the CPM, sealed")
 	s.StringVar(&f.newKey, "new-key", "", "PEM file with the new private key, which proves possession")
+	s.StringVar(&f.newSecret, "new-secret", "", "file with the bytes of a new secret key, which --seal-to seals")
+	s.StringVar(&f.secretFormat, "secret-format", string(keys.RawSecret), "how that file writes them: raw, base64 or hex")
 	s.StringVar(&f.updateKey, "update-key", "", "PEM file with the FSP's private update key")
 	s.StringVar(&f.kid, "update-key-name", "", "name of the update key in the CPM (default: it tries them all)")
 	s.StringVar(&f.notBefore, "not-before", "", "when the key begins to be used (RFC 3339)")
@@ -79,7 +82,7 @@ func (f *signing) flags(c *cobra.Command) {
 		_ = c.MarkFlagRequired(name)
 	}
 	c.MarkFlagsMutuallyExclusive("public", "certificate", "sealed-key", "seal-to")
-	c.MarkFlagsMutuallyExclusive("new-key", "sealed-key")
+	c.MarkFlagsMutuallyExclusive("new-key", "new-secret", "sealed-key")
 }
 
 // signUpdate reads the keys and signs. The private ones are destroyed.
@@ -93,31 +96,45 @@ func (a *app) signUpdate(f signing, now time.Time) ([]byte, error) {
 		return nil, err
 	}
 	defer updateKey.Destroy()
-	newKey := secret.Bytes{}
-	if f.newKey != "" {
-		if newKey, err = a.readSecret(f.newKey); err != nil {
-			return nil, err
-		}
+	newKey, err := a.newKey(f)
+	if err != nil {
+		return nil, err
 	}
 	defer newKey.Destroy()
 	if f.importKey == "" {
 		return u.Sign(f.kid, updateKey, newKey)
 	}
-	if u.SealedKey, err = a.sealTo(f.importKey, newKey); err != nil {
+	if u.SealedKey, err = a.sealTo(f, newKey); err != nil {
 		return nil, err
 	}
 	return u.Sign(f.kid, updateKey, secret.Bytes{})
 }
 
-// sealTo seals a new private key to the import key in a file.
-func (a *app) sealTo(file string, newKey secret.Bytes) (string, error) {
-	text, err := a.readInput(file, maxPEM)
+// newKey reads the new private or secret key, if there is one.
+func (a *app) newKey(f signing) (secret.Bytes, error) {
+	switch {
+	case f.newKey != "":
+		return a.readSecret(f.newKey)
+	case f.newSecret == "":
+		return secret.Bytes{}, nil
+	case f.importKey == "":
+		return secret.Bytes{}, wrongUse("a secret key goes to the CPM sealed: --new-secret needs --seal-to")
+	}
+	return a.secretKey(f.newSecret, f.secretFormat)
+}
+
+// sealTo seals a new key to the import key in a file.
+func (a *app) sealTo(f signing, newKey secret.Bytes) (string, error) {
+	text, err := a.readInput(f.importKey, maxPEM)
 	if err != nil {
 		return "", err
 	}
 	var to keyupdate.ImportKey
 	if err := json.Unmarshal(text, &to); err != nil || to.ID == "" {
 		return "", wrongUse("the file of --seal-to is not the answer of: cpm keyupdate import-key")
+	}
+	if f.newSecret != "" {
+		return keys.SealSecret(to.ID, to.JWK, newKey)
 	}
 	return keys.SealKey(to.ID, to.JWK, newKey)
 }

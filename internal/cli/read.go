@@ -46,7 +46,7 @@ func wrongUseBecause(err error, text string) error {
 	return fault.New(fault.Invalid, "%s", text).Because(err)
 }
 
-// readSecret reads a private key from a file, from a descriptor (/dev/fd/3) or from standard input ("-") into the one
+// readSecret reads a private or secret key from a file, from a descriptor (/dev/fd/3) or from standard input ("-") into the one
 // buffer that is cleared after use. A file that others may read is refused.
 func (a *app) readSecret(file string) (secret.Bytes, error) {
 	if file == "-" {
@@ -62,7 +62,7 @@ func (a *app) readSecret(file string) (secret.Bytes, error) {
 		return secret.Bytes{}, unreadable(err)
 	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		return secret.Bytes{}, withHint(wrongUse("the file of the private key may be read by others (mode %04o)", info.Mode().Perm()),
+		return secret.Bytes{}, withHint(wrongUse("the file of the key may be read by others (mode %04o)", info.Mode().Perm()),
 			"close it, and think about whether the key is still secret: chmod 600 %s", file)
 	}
 	return secretOf(f)
@@ -75,12 +75,12 @@ func secretOf(r io.Reader) (secret.Bytes, error) {
 	switch {
 	case err == nil:
 		text.Destroy()
-		return secret.Bytes{}, fault.New(fault.TooLarge, "the private key is longer than %d bytes", maxPEM)
+		return secret.Bytes{}, fault.New(fault.TooLarge, "the key is longer than %d bytes", maxPEM)
 	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
 		text.Destroy()
-		return secret.Bytes{}, wrongUseBecause(err, "the private key cannot be read")
+		return secret.Bytes{}, wrongUseBecause(err, "the key cannot be read")
 	case n == 0:
-		return secret.Bytes{}, wrongUse("there is no private key to read")
+		return secret.Bytes{}, wrongUse("there is no key to read")
 	}
 	return secret.Take(buffer[:n]), nil
 }

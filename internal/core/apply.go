@@ -26,7 +26,7 @@ type Change struct {
 	Target string
 	// Document has the action's own members, as JSON without secrets.
 	Document []byte
-	// Secret is a private key on its way in. It is never recorded.
+	// Secret is a private or secret key on its way in. It is never recorded.
 	Secret secret.Bytes
 	// ExpectRevision declines the change if the configuration is at another revision; 0 accepts any.
 	ExpectRevision int64

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -14,6 +15,8 @@ type KeyDetail struct {
 	Name    string `json:"name"`
 	Version uint32 `json:"version"`
 	ID      string `json:"id"`
+	// Warning says what is not well with a key that was taken in all the same.
+	Warning string `json:"warning,omitempty"`
 
 	// event is what happened, as the log calls it: "added" is key.added.
 	event string
@@ -44,11 +47,21 @@ func (w *work) addKey(a keys.Addition) error {
 		event = "added"
 	}
 	w.keyDetail(a.FSP, ref, event)
+	if a.Symmetric && w.change.Secret.Len() < keys.ShortSecret {
+		w.warn("the secret is shorter than %d bytes and can be found by trying; agree on a longer one", keys.ShortSecret)
+	}
 	return nil
 }
 
 func (w *work) keyDetail(f cpm.FSP, ref cpm.KeyRef, event string) {
-	w.detail = KeyDetail{string(f), ref.Name, ref.Version, ref.ID.String(), event}
+	w.detail = KeyDetail{FSP: string(f), Name: ref.Name, Version: ref.Version, ID: ref.ID.String(), event: event}
+}
+
+// warn adds a warning to what the change of a key tells.
+func (w *work) warn(text string, args ...any) {
+	d, _ := w.detail.(KeyDetail)
+	d.Warning = fmt.Sprintf(text, args...)
+	w.detail = d
 }
 
 // KeyDocument names a key.

@@ -114,7 +114,7 @@ func TestAKeyNeverChangesItsUse(t *testing.T) {
 	r := running(t)
 	p := r.enrol("payeefsp", newECKey(t))
 	p.mustSend(p.add("jws", "sig", newECKey(t)))
-	_, err := p.send(p.add("jws", "enc", newECKey(t)))
+	_, err := p.send(p.add("jws", "data-sig", newECKey(t)))
 	kind(t, err, fault.State)
 	c := p.base("Delete", "jws")
 	c["use"] = "update"

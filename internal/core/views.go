@@ -65,10 +65,12 @@ type KeyView struct {
 	// Compromised and Destroyed are when it became known, and when the bytes were removed.
 	Compromised *time.Time `json:"compromised,omitempty"`
 	Destroyed   *time.Time `json:"destroyed,omitempty"`
-	// PublicKey is SubjectPublicKeyInfo DER.
-	PublicKey []byte `json:"publicKey"`
+	// PublicKey is SubjectPublicKeyInfo DER; a secret key has none.
+	PublicKey []byte `json:"publicKey,omitempty"`
 	// Thumbprint is its SHA-256 in base64url.
-	Thumbprint string `json:"thumbprint"`
+	Thumbprint string `json:"thumbprint,omitempty"`
+	// CheckValue is the key check value of a secret AES key, in hexadecimal; other secret keys have none.
+	CheckValue string `json:"checkValue,omitempty"`
 	// Certificate is the DER of the certificate the key came in.
 	Certificate []byte `json:"certificate,omitempty"`
 }
@@ -94,11 +96,14 @@ func (c *Core) Keys(f cpm.FSP, name string, history bool) []KeyView {
 func keyView(v *keys.Version, now time.Time) KeyView {
 	k := KeyView{
 		FSP: v.Space, Name: v.Ref.Name, Version: v.Ref.Version, ID: v.Ref.ID.String(), Kind: v.Row.Kind, Use: string(v.Use),
-		Algorithm: v.Row.Algorithm, Bits: v.Row.Bits, State: v.State(now), Current: v.Current, Deleted: v.Deleted,
+		Algorithm: v.Algorithm(), Bits: v.Row.Bits, State: v.State(now), Current: v.Current, Deleted: v.Deleted,
 		Created: store.Time(v.Row.CreatedAt), CreatedBy: v.Row.CreatedBy, Updated: store.Time(v.Row.UpdatedAt),
 		UpdatedBy: v.Row.UpdatedBy, NotBefore: date(v.Row.NotBefore), NotAfter: date(v.Row.NotAfter),
 		Superseded: date(v.Row.SupersededAt), Compromised: date(v.Row.CompromisedAt), Destroyed: date(v.Row.DestroyedAt), PublicKey: v.Row.Public,
-		Thumbprint: keys.Thumbprint(v.Row.Public), Certificate: v.Certificate(),
+		CheckValue: v.CheckValue(), Certificate: v.Certificate(),
+	}
+	if len(v.Row.Public) > 0 {
+		k.Thumbprint = keys.Thumbprint(v.Row.Public)
 	}
 	if k.Superseded != nil {
 		k.Backup = v.Backup()

@@ -2,36 +2,33 @@ package keys
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/rsa"
-	"encoding/json"
 	"encoding/pem"
 	"slices"
 	"time"
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
-	"github.com/mojaloop/cpm/internal/fspiop"
 	"github.com/mojaloop/cpm/internal/secret"
 	"github.com/mojaloop/cpm/internal/store"
 )
 
-// Addition is a key to be taken in. Exactly one of Generate, Public and a private key is given. A key of that name that
+// Addition is a key to be taken in. Exactly one of Generate, Public and a private or secret key is given. A key of that name that
 // is there already gets a new version (specification, "Key Updates": Add and Update are treated the same).
 type Addition struct {
 	FSP  cpm.FSP    `json:"fsp"`
 	Name string     `json:"name"`
 	Use  cpm.KeyUse `json:"use"`
-	// Generate makes a private key in the CPM for this JOSE algorithm.
+	// Generate makes a private or secret key in the CPM for this algorithm, one of Algorithms(Use).
 	Generate string `json:"generate,omitempty"`
 	// Bits is the RSA modulus of a generated key.
 	Bits int `json:"bits,omitempty"`
 	// Public is a PEM public key or certificate.
 	Public string `json:"public,omitempty"`
-	// Algorithm is the JOSE algorithm an imported key signs with; empty is the usual one of its type.
-	Algorithm string    `json:"algorithm,omitempty"`
+	// Algorithm is what an imported key is for, one of Algorithms(Use); empty is the first one that fits it.
+	Algorithm string `json:"algorithm,omitempty"`
+	// Symmetric says that the key beside the document is the bytes of a secret key.
+	Symmetric bool      `json:"symmetric,omitempty"`
 	NotBefore time.Time `json:"notBefore,omitzero"`
 	NotAfter  time.Time `json:"notAfter,omitzero"`
 
@@ -39,8 +36,8 @@ type Addition struct {
 	strong bool
 }
 
-// Add stores a new version in tx. The private key, if one is given, is PEM text or PKCS #8 DER; the caller
-// destroys it.
+// Add stores a new version in tx. The private key, if one is given, is PEM text or PKCS #8 DER, a secret key its bytes; the
+// caller destroys it.
 func (m *Manager) Add(tx *store.Tx, a Addition, private secret.Bytes, actor string) (cpm.KeyRef, error) {
 	p, algorithm, err := take(a, private)
 	if err != nil {
@@ -56,7 +53,7 @@ func (m *Manager) Add(tx *store.Tx, a Addition, private secret.Bytes, actor stri
 	if err != nil {
 		return cpm.KeyRef{}, err
 	}
-	if err := returns(versions, p.spki); err != nil {
+	if err := returns(versions, m.has(series.Space, p)); err != nil {
 		return cpm.KeyRef{}, err
 	}
 	return m.append(tx, series, versions, m.object(a, series, p, algorithm, actor, now), p.private)
@@ -66,7 +63,7 @@ func (m *Manager) Add(tx *store.Tx, a Addition, private secret.Bytes, actor stri
 func (m *Manager) append(
 	tx *store.Tx, series *store.Series, before []store.Object, o *store.Object, private secret.Bytes,
 ) (cpm.KeyRef, error) {
-	if o.Kind == KindPrivate {
+	if o.Kind != KindPublic {
 		var err error
 		o.Sealed, err = m.ring.Seal(tx, series.Space, associated(o.ID, o.Version, o.Kind, series.Use, o.Algorithm), private)
 		if err != nil {
@@ -117,7 +114,7 @@ func take(a Addition, private secret.Bytes) (pair, string, error) {
 	if err != nil {
 		return pair{}, "", err
 	}
-	if a.strong || a.Generate != "" {
+	if a.strong || a.Generate != "" || p.secret() {
 		return p, algorithm, nil
 	}
 	if err := CheckStrength(p.public); err != nil {
@@ -135,12 +132,20 @@ func source(a Addition, private secret.Bytes) (pair, string, error) {
 		}
 	}
 	if given != 1 {
-		return pair{}, "", fault.New(fault.Invalid, "give exactly one of: an algorithm to generate for, a public key, a private key")
+		return pair{}, "", fault.New(fault.Invalid, "give exactly one of: an algorithm to generate for, a public key, a private or secret key")
 	}
-	if a.Generate != "" {
-		p, err := generate(a.Generate, a.Bits)
+	switch {
+	case a.Generate != "":
+		p, err := generate(a)
 		return p, a.Generate, err
+	case a.Symmetric && a.Public == "":
+		return takeSecret(a, private)
 	}
+	return asymmetric(a, private)
+}
+
+// asymmetric reads a public or private key.
+func asymmetric(a Addition, private secret.Bytes) (pair, string, error) {
 	var (
 		p   pair
 		err error
@@ -150,28 +155,16 @@ func source(a Addition, private secret.Bytes) (pair, string, error) {
 	} else {
 		p, err = parsePrivate(private)
 	}
-	var algorithm string
+	var s suite
 	if err == nil {
-		algorithm, err = algorithmFor(a.Algorithm, p.public)
+		s, err = suiteFor(a.Use, a.Algorithm, p.public)
 	}
 	if err != nil {
 		p.private.Destroy()
 		f := fault.From(err)
 		return pair{}, "", breaks(RuleKey, f.Kind, err, "%s", f.Public)
 	}
-	return p, algorithm, nil
-}
-
-// algorithmFor is the algorithm asked for, if it fits the key, or the usual one of the key's type.
-func algorithmFor(wanted string, public crypto.PublicKey) (string, error) {
-	if wanted == "" {
-		return fspiop.DefaultAlgorithm(public)
-	}
-	algorithm, known := fspiop.AlgorithmNamed(wanted)
-	if !known {
-		return "", fault.New(fault.Invalid, "the algorithm must be one of %v", fspiop.AlgorithmNames())
-	}
-	return wanted, algorithm.Accepts(public)
+	return p, s.name, nil
 }
 
 // series is the key's series with the new version as its current one; a deleted series becomes active again.
@@ -195,25 +188,13 @@ func (m *Manager) series(tx *store.Tx, a Addition, actor string, now time.Time) 
 	return s, nil
 }
 
-// attrs is the JSON document of a version's specific details.
-type attrs struct {
-	// Certificate is the DER of the certificate the key came in.
-	Certificate []byte `json:"certificate,omitempty"`
-}
-
 func (m *Manager) object(a Addition, s *store.Series, p pair, algorithm, actor string, now time.Time) *store.Object {
 	o := &store.Object{
-		Series: s.ID, Version: s.Current, Kind: KindPublic, Algorithm: algorithm, Bits: int64(bits(p.public)), Usage: s.Use,
+		Series: s.ID, Version: s.Current, Kind: p.kind(), Algorithm: algorithm, Bits: int64(p.bits()), Usage: s.Use,
 		State: Active, ExpiryType: "none", CreatedAt: store.Micros(now), UpdatedAt: store.Micros(now),
-		ActivatedAt: store.Micros(now), CreatedBy: actor, UpdatedBy: actor, Public: p.spki,
+		ActivatedAt: store.Micros(now), CreatedBy: actor, UpdatedBy: actor, Public: p.spki, Attrs: m.describe(s.Space, algorithm, p),
 	}
 	_, _ = rand.Read(o.ID[:])
-	if p.certificate != nil {
-		o.Attrs, _ = json.Marshal(attrs{p.certificate}) // bytes always can be written
-	}
-	if p.private.Len() > 0 {
-		o.Kind = KindPrivate
-	}
 	if a.NotBefore.After(now) {
 		o.State, o.NotBefore = PreActive, store.Micros(a.NotBefore)
 		o.ActivatedAt = o.NotBefore
@@ -242,24 +223,30 @@ func (m *Manager) supersede(tx *store.Tx, versions []store.Object, by *store.Obj
 
 // returns refuses key material that was given up for good: what is compromised or destroyed never comes back, not even as a
 // new version.
-func returns(versions []store.Object, spki []byte) error {
+func returns(versions []store.Object, isIt func(*store.Object) bool) error {
 	for i := range versions {
 		switch versions[i].State {
 		case Compromised, Destroyed, DestroyedCompromised:
-			if bytes.Equal(versions[i].Public, spki) {
-				return breaks(RuleReturning, fault.State, nil, "this key was compromised or destroyed before; make a new one")
+			if isIt(&versions[i]) {
+				return returning()
 			}
 		}
 	}
 	return nil
 }
 
-func bits(public crypto.PublicKey) int {
-	switch k := public.(type) {
-	case *rsa.PublicKey:
-		return k.N.BitLen()
-	case *ecdsa.PublicKey:
-		return k.Curve.Params().BitSize
+func returning() error {
+	return breaks(RuleReturning, fault.State, nil, "this key was compromised or destroyed before; make a new one")
+}
+
+// has says of a version whether it is the key that comes in. The bytes of a destroyed secret key are gone, hence its
+// fingerprint.
+func (m *Manager) has(space string, p pair) func(*store.Object) bool {
+	if !p.secret() {
+		return func(o *store.Object) bool { return o.Kind != KindSecret && bytes.Equal(o.Public, p.spki) }
 	}
-	return 256 // Ed25519
+	prints := m.ring.Fingerprints(space, p.private)
+	return func(o *store.Object) bool {
+		return slices.ContainsFunc(prints, func(print []byte) bool { return bytes.Equal(print, attrsOf(o).Fingerprint) })
+	}
 }

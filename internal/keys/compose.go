@@ -51,15 +51,20 @@ func SealKey(id string, jwk []byte, newKey secret.Bytes) (string, error) {
 		return "", err
 	}
 	defer p.private.Destroy()
+	return SealSecret(id, jwk, p.private)
+}
+
+// SealSecret is SealKey for the bytes of a secret key.
+func SealSecret(id string, jwk []byte, newKey secret.Bytes) (string, error) {
 	var to jose.JSONWebKey
-	if err = json.Unmarshal(jwk, &to); err != nil || !to.IsPublic() {
+	if err := json.Unmarshal(jwk, &to); err != nil || !to.IsPublic() {
 		return "", fault.New(fault.Invalid, "the import key cannot be read; fetch a new one").Because(err)
 	}
 	encrypter, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.ECDH_ES_A256KW, Key: to.Key, KeyID: id}, nil)
 	if err != nil {
 		return "", fault.New(fault.Invalid, "the import key cannot be used; fetch a new one").Because(err)
 	}
-	sealed, err := encrypter.Encrypt(p.private.Open(secret.Token{}))
+	sealed, err := encrypter.Encrypt(newKey.Open(secret.Token{}))
 	if err != nil {
 		return "", err
 	}

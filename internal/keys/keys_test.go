@@ -239,7 +239,7 @@ func TestReasonsThereIsNoKey(t *testing.T) {
 	if _, err := b.protect("", 0); !errors.Is(err, fault.State) || !strings.Contains(err.Error(), "public half") {
 		t.Errorf("a public key: %v", err)
 	}
-	b.mustAdd(Addition{Name: "enc", Use: cpm.UseEncryption, Generate: "RS256"})
+	b.mustAdd(Addition{Name: "enc", Use: cpm.UseEncryption, Generate: "RSA-OAEP-256"})
 	if _, err := b.protect("enc", 0); !errors.Is(err, fault.State) || !strings.Contains(err.Error(), "another use") {
 		t.Errorf("a key of another use: %v", err)
 	}
@@ -312,7 +312,7 @@ func TestWeakAndWrongKeysAreRefused(t *testing.T) {
 		}
 	}
 	b.mustAdd(Addition{Name: "k", Generate: "ES256"})
-	if _, err := b.add(Addition{Name: "k", Use: cpm.UseEncryption, Generate: "ES256"}, ""); !errors.Is(err, fault.State) {
+	if _, err := b.add(Addition{Name: "k", Use: cpm.UseDataSignature, Generate: "ES256"}, ""); !errors.Is(err, fault.State) {
 		t.Errorf("a key changed its use: %v", err)
 	}
 }

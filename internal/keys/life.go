@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -82,7 +81,7 @@ func (m *Manager) Move(tx *store.Tx, w Which, move Move, actor string) (cpm.KeyR
 	}
 	for i := range f.versions {
 		o := &f.versions[i]
-		if o != f.chosen && (move != Compromise && move != Destroy || !bytes.Equal(o.Public, f.chosen.Public)) {
+		if o != f.chosen && (move != Compromise && move != Destroy || !same(o, f.chosen)) {
 			continue
 		}
 		next := move.After(newVersion(f.series, o).State(now))

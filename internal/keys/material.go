@@ -22,7 +22,7 @@ func NewManager(ring *seal.Keyring, now func() time.Time) *Manager {
 
 // Material opens one version for a module. The caller owns its private bytes and destroys them.
 func (m *Manager) Material(_ context.Context, v *Version) (cpm.Material, error) {
-	out := cpm.Material{Ref: v.Ref, Algorithm: v.Row.Algorithm, Use: v.Use, Public: v.Row.Public}
+	out := cpm.Material{Ref: v.Ref, Algorithm: v.Algorithm(), Use: v.Use, Public: v.Row.Public}
 	if !v.Private() {
 		return out, nil
 	}

@@ -3,19 +3,16 @@ package keys
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 
 	"github.com/mojaloop/cpm/internal/fault"
-	"github.com/mojaloop/cpm/internal/fspiop"
 	"github.com/mojaloop/cpm/internal/secret"
 )
 
-// pair is a key as it comes in: always the public half, perhaps the private one as PKCS #8.
+// pair is a key as it comes in: the public half, and perhaps the private one as PKCS #8; or a secret key, which is its bytes
+// and no public half.
 type pair struct {
 	public  crypto.PublicKey
 	spki    []byte
@@ -24,42 +21,48 @@ type pair struct {
 	certificate []byte
 }
 
-// generate makes a new private key for a JOSE algorithm; bits chooses the RSA modulus (0 is 2048).
-func generate(algorithm string, bits int) (pair, error) {
-	var (
-		key crypto.Signer
-		err error
-	)
-	switch algorithm {
-	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
-		key, err = generateRSA(bits)
-	case "ES256":
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "ES384":
-		key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	case "EdDSA":
-		_, key, err = ed25519.GenerateKey(rand.Reader)
-	default:
-		return pair{}, fault.New(fault.Invalid, "keys can be generated for: %v", fspiop.AlgorithmNames())
+// secret says whether it is a secret key, which has no public half.
+func (p pair) secret() bool { return p.public == nil }
+
+func (p pair) kind() string {
+	switch {
+	case p.secret():
+		return KindSecret
+	case p.private.Len() > 0:
+		return KindPrivate
 	}
-	if err != nil {
+	return KindPublic
+}
+
+func (p pair) bits() int {
+	switch k := p.public.(type) {
+	case nil:
+		return 8 * p.private.Len()
+	case *rsa.PublicKey:
+		return k.N.BitLen()
+	case *ecdsa.PublicKey:
+		return k.Curve.Params().BitSize
+	}
+	return 256 // Ed25519, X25519
+}
+
+// generate makes the new private or secret key of an addition.
+func generate(a Addition) (pair, error) {
+	s, err := suiteNamed(a.Use, a.Generate)
+	switch {
+	case err != nil:
 		return pair{}, err
+	case s.secret():
+		return generateSecret(s.made), nil
 	}
-	return newPair(key)
+	key, err := s.generate(a.Bits)
+	return privatePair(key, err)
 }
 
-func generateRSA(bits int) (crypto.Signer, error) {
-	switch bits {
-	case 0:
-		bits = 2048
-	case 2048, 3072, 4096:
-	default:
-		return nil, fault.New(fault.Invalid, "an RSA key has 2048, 3072 or 4096 bits")
-	}
-	return rsa.GenerateKey(rand.Reader, bits)
-}
+// halves is every private key of the standard library.
+type halves interface{ Public() crypto.PublicKey }
 
-func newPair(key crypto.Signer) (pair, error) {
+func newPair(key halves) (pair, error) {
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return pair{}, fault.New(fault.Invalid, "this kind of key is not supported").Because(err)
@@ -115,7 +118,7 @@ const derSequence = 0x30
 func parsePrivate(text secret.Bytes) (pair, error) {
 	if der := text.Open(secret.Token{}); len(der) > 0 && der[0] == derSequence {
 		key, err := x509.ParsePKCS8PrivateKey(der)
-		return privatePair(key, err)
+		return privatePair(key, unreadable(err))
 	}
 	block, err := onlyBlock(text.Open(secret.Token{}))
 	if err != nil {
@@ -133,19 +136,26 @@ func parsePrivate(text secret.Bytes) (pair, error) {
 	default:
 		return pair{}, fault.New(fault.Invalid, "the PEM block must be PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY, without a passphrase")
 	}
-	return privatePair(key, err)
+	return privatePair(key, unreadable(err))
 }
 
-// privatePair makes a pair of what a parser gave.
+func unreadable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.New(fault.Invalid, "the key cannot be read as a private key").Because(err)
+}
+
+// privatePair makes a pair of what a parser or a generator gave.
 func privatePair(key any, err error) (pair, error) {
 	if err != nil {
-		return pair{}, fault.New(fault.Invalid, "the key cannot be read as a private key").Because(err)
+		return pair{}, err
 	}
-	signer, ok := key.(crypto.Signer)
+	private, ok := key.(halves)
 	if !ok {
-		return pair{}, fault.New(fault.Invalid, "this kind of key cannot sign")
+		return pair{}, fault.New(fault.Invalid, "this kind of key is not supported")
 	}
-	return newPair(signer)
+	return newPair(private)
 }
 
 func onlyBlock(text []byte) (*pem.Block, error) {

@@ -27,7 +27,7 @@ func (m *Manager) Restore(tx *store.Tx, w Which, actor string) (cpm.KeyRef, erro
 	}
 	old := *f.chosen
 	private := secret.Bytes{}
-	if old.Kind == KindPrivate {
+	if old.Kind != KindPublic {
 		private, err = m.ring.Open(f.series.Space, associated(old.ID, old.Version, old.Kind, f.series.Use, old.Algorithm), old.Sealed)
 		if err != nil {
 			return cpm.KeyRef{}, fault.New(fault.Internal, "the stored key cannot be opened").Because(err)
@@ -43,8 +43,8 @@ func (m *Manager) Restore(tx *store.Tx, w Which, actor string) (cpm.KeyRef, erro
 func restorable(f found, now time.Time) error {
 	v := newVersion(f.series, f.chosen)
 	switch state := v.State(now); {
-	case returns(f.versions, f.chosen.Public) != nil:
-		return returns(f.versions, f.chosen.Public)
+	case returns(f.versions, func(o *store.Object) bool { return same(o, f.chosen) }) != nil:
+		return returning() // whatever its own state is
 	case f.chosen.NotAfter != 0 && f.chosen.NotAfter <= store.Micros(now):
 		return fault.New(fault.State, "the time of the key version is over; add a new one")
 	case state != Active && state != Deactivated:

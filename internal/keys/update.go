@@ -42,7 +42,7 @@ type Update struct {
 	// Algorithm is the JOSE algorithm the key is for; empty is the usual one of its type.
 	Algorithm string
 	// One of these three is the new key: a PEM public key, a PEM certificate with the chain to its CA perhaps, or a
-	// compact JWE with the private key.
+	// compact JWE with the private or secret key.
 	Key, Certificate, SealedKey string
 	NotBefore, NotAfter         time.Time
 	// Seq grows with every update of the FSP. Nonce is recorded with it.
@@ -170,6 +170,7 @@ func (u *Update) Addition() Addition {
 	}
 	return Addition{
 		FSP: u.FSP, Name: u.Name, Use: u.Use, Public: public, Algorithm: u.Algorithm, NotBefore: u.NotBefore, NotAfter: u.NotAfter,
-		strong: u.strong,
+		Symmetric: u.SealedKey != "" && takesSecrets(u.Use, u.Algorithm),
+		strong:    u.strong,
 	}
 }

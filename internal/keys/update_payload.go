@@ -7,7 +7,6 @@ import (
 
 	"github.com/mojaloop/cpm/internal/canon"
 	"github.com/mojaloop/cpm/internal/cpm"
-	"github.com/mojaloop/cpm/internal/fspiop"
 )
 
 // readPayload reads the members of the JWS payload.
@@ -69,7 +68,7 @@ func (u *Update) readText(name, text string) error {
 		ok = slices.Contains(cpm.KeyUses(), u.Use)
 	case "algorithm":
 		u.Algorithm = text
-		_, ok = fspiop.AlgorithmNamed(text)
+		ok = knownAlgorithm(text)
 	case "nonce":
 		u.Nonce = text
 		ok = validNonce(text)
@@ -83,8 +82,8 @@ func (u *Update) readText(name, text string) error {
 	}
 	if !ok {
 		return malformed(nil, "action is Add, Update or Delete; fsp and name are 1 to 128 visible characters without / \" \\; "+
-			"use is one of %v; algorithm is one of %v; nonce is %d to %d letters, digits, - or _; notBefore and notAfter are like 2026-01-31T12:00:00Z",
-			cpm.KeyUses(), fspiop.AlgorithmNames(), minNonce, maxNonce)
+			"use is one of %v, and algorithm one that this use allows; nonce is %d to %d letters, digits, - or _; notBefore and notAfter are like 2026-01-31T12:00:00Z",
+			cpm.KeyUses(), minNonce, maxNonce)
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ package keys
 import (
 	"crypto"
 	"crypto/x509"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -66,12 +65,21 @@ func (v *Version) has(half cpm.Half) bool {
 func (v *Version) Public() (crypto.PublicKey, error) { return x509.ParsePKIXPublicKey(v.Row.Public) }
 
 // Certificate is the DER of the certificate the version came in; nil if it came without.
-func (v *Version) Certificate() []byte {
-	var a attrs
-	if len(v.Row.Attrs) == 0 || json.Unmarshal(v.Row.Attrs, &a) != nil {
-		return nil
+func (v *Version) Certificate() []byte { return attrsOf(&v.Row).Certificate }
+
+// CheckValue is the key check value of an AES key, in hexadecimal; empty for all other keys.
+func (v *Version) CheckValue() string { return attrsOf(&v.Row).CheckValue }
+
+// Algorithm is what the key is for. RSA keys for encryption were once stored with the name of a signature algorithm; the
+// record stays, because the sealed bytes are bound to it.
+func (v *Version) Algorithm() string {
+	if v.Use == cpm.UseEncryption {
+		switch v.Row.Algorithm {
+		case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
+			return RSAOAEP256
+		}
 	}
-	return a.Certificate
+	return v.Row.Algorithm
 }
 
 // State is the effective state: the stored one and the dates, judged at an instant.

@@ -2,6 +2,9 @@ package keys
 
 import (
 	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"math/big"
 
@@ -35,7 +38,7 @@ const (
 // below 65537 (all fspiop.CheckPublicKey), or an RSA modulus that is easily factored: a prime, a multiple of a small prime, made
 // of two close primes, or by the generator of CVE-2017-15361 ("ROCA"). It takes some milliseconds.
 func CheckStrength(public crypto.PublicKey) error {
-	if err := fspiop.CheckPublicKey(public); err != nil {
+	if err := checkPublic(public); err != nil {
 		return breaks(RuleWeak, fault.Invalid, err, "%s", fault.From(err).Public)
 	}
 	k, ok := public.(*rsa.PublicKey)
@@ -46,6 +49,19 @@ func CheckStrength(public crypto.PublicKey) error {
 		return breaks(RuleWeak, fault.Invalid, nil, "RSA keys must have at most %d bits", maxUpdateBits)
 	}
 	return checkModulus(k.N)
+}
+
+// checkPublic is fspiop.CheckPublicKey, and the like for the kinds of keys that messages of FSPIOP have no use for.
+func checkPublic(public crypto.PublicKey) error {
+	switch k := public.(type) {
+	case *ecdh.PublicKey:
+		return checkX25519(k)
+	case *ecdsa.PublicKey:
+		if k.Curve == elliptic.P521() {
+			return onCurve(k.Curve)(k)
+		}
+	}
+	return fspiop.CheckPublicKey(public)
 }
 
 // checkModulus looks for moduli that are easily factored, the cheap searches first.

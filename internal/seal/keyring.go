@@ -16,6 +16,8 @@ type Keyring struct {
 	term            [16]byte // the active one
 	terms           map[[16]byte]secret.Bytes
 	rowMAC, rootMAC *macs
+	// prints are the keys of fingerprints, one for each term.
+	prints map[[16]byte]*macs
 
 	mu     sync.RWMutex
 	spaces map[string]*space

@@ -18,6 +18,24 @@ func (k *Keyring) MAC(purpose store.Purpose, data []byte) [32]byte {
 	return k.rowMAC.sum(data)
 }
 
+// Fingerprints are MACs of a secret key of a space, that of the active root term first: equal keys of one space have equal ones,
+// and who does not have the root key learns nothing from them, however short the secret. A fingerprint that was stored is one
+// of them still after the term has changed.
+func (k *Keyring) Fingerprints(space string, key secret.Bytes) [][]byte {
+	data := appendText(make([]byte, 0, 4+len(space)+key.Len()), space)
+	data = append(data, key.Open(secret.Token{})...)
+	defer clear(data)
+	active := k.prints[k.term].sum(data)
+	all := [][]byte{active[:]}
+	for id, print := range k.prints {
+		if id != k.term {
+			sum := print.sum(data)
+			all = append(all, sum[:])
+		}
+	}
+	return all
+}
+
 // macs computes HMACs under one key, with states that are used again: making one costs more than a short MAC.
 type macs struct{ states sync.Pool }
 

@@ -120,7 +120,7 @@ func openTerms(ctx context.Context, s *store.Store, p Provider, terms []store.Ro
 
 func newKeyring(id [16]byte) *Keyring {
 	return &Keyring{
-		store: id, terms: map[[16]byte]secret.Bytes{}, spaces: map[string]*space{}, staged: map[stage]kek{},
+		store: id, terms: map[[16]byte]secret.Bytes{}, spaces: map[string]*space{}, staged: map[stage]kek{}, prints: map[[16]byte]*macs{},
 	}
 }
 
@@ -134,6 +134,9 @@ func (k *Keyring) addTerm(id [16]byte, term secret.Bytes, active bool) error {
 		return err
 	}
 	k.terms[id] = wrapping
+	if k.prints[id], err = k.macFor(term, "cpm key fingerprint 1"); err != nil {
+		return err
+	}
 	if !active {
 		return nil
 	}

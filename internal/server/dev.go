@@ -107,6 +107,16 @@ func seed(ctx context.Context, c *core.Core) error {
 		{FSP: devPayer, Name: "jws-ec", Use: cpm.UseSignature, Generate: "ES256"},
 		{FSP: devPayee, Name: "jws", Use: cpm.UseSignature, Generate: "RS256"},
 		{FSP: devHub, Name: "jws", Use: cpm.UseSignature, Generate: "RS256"},
+		{FSP: devPayer, Name: "enc", Use: cpm.UseEncryption, Generate: keys.RSAOAEP256},
+		{FSP: devPayee, Name: "enc", Use: cpm.UseEncryption, Generate: keys.RSAOAEP256},
+		{FSP: devHub, Name: "enc", Use: cpm.UseEncryption, Generate: keys.RSAOAEP256},
+		{FSP: devPayer, Name: "ilp", Use: cpm.UseILP, Generate: "HS256"},
+		{FSP: devPayee, Name: "ilp", Use: cpm.UseILP, Generate: "HS256"},
+		{FSP: devHub, Name: "ilp", Use: cpm.UseILP, Generate: "HS256"},
+		{FSP: devPayer, Name: "data", Use: cpm.UseDataEncryption, Generate: "A256GCM"},
+		{FSP: devPayer, Name: "data-sig", Use: cpm.UseDataSignature, Generate: "ES256"},
+		{FSP: devPayer, Name: "mac", Use: cpm.UseMAC, Generate: "HS256"},
+		{FSP: devPayer, Name: "wrap", Use: cpm.UseWrap, Generate: "A256KWP"},
 	} {
 		document, err := json.Marshal(k)
 		if err != nil {
