@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -149,6 +150,13 @@ func (c *captured) headers() map[string]string {
 		}
 	}
 	return all
+}
+
+// remove takes the fields of these names out.
+func (c *captured) remove(names ...string) {
+	c.fields = slices.DeleteFunc(c.fields, func(f field) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, f.name) })
+	})
 }
 
 // with is the request as it is to be sent: the given fields in place of those of the same names, the given body, and its

@@ -24,15 +24,18 @@ const (
 	maxSyntax   = 160
 )
 
-// desired turns the YAML or JSON text of a core.Document into its JSON. The shape is taken from the Go type; every
+// desired turns the YAML or JSON text of a core.Document into its JSON.
+func desired(text []byte) ([]byte, error) { return shaped(text, reflect.TypeFor[core.Document]()) }
+
+// shaped turns the YAML or JSON text of a value of type t into its JSON. The shape is taken from the Go type; every
 // unknown key and wrong type is reported, a line each: path (line): what is wrong: what to write.
-func desired(text []byte) ([]byte, error) {
-	root, err := parseYAML(text)
+func shaped(text []byte, t reflect.Type) ([]byte, error) {
+	root, err := parseYAML(text, t)
 	if err != nil {
 		return nil, err
 	}
 	var r reading
-	value := r.value("file", root, reflect.TypeFor[core.Document]())
+	value := r.value("file", root, t)
 	if err := r.report(); err != nil {
 		return nil, err
 	}
@@ -40,7 +43,7 @@ func desired(text []byte) ([]byte, error) {
 }
 
 // parseYAML gives the root of the one document in text.
-func parseYAML(text []byte) (*yaml.Node, error) {
+func parseYAML(text []byte, t reflect.Type) (*yaml.Node, error) {
 	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
 		// JSON may be indented by tabs, and has none inside its texts; YAML takes none for indentation.
 		text = bytes.ReplaceAll(text, []byte("\t"), []byte(" "))
@@ -49,7 +52,7 @@ func parseYAML(text []byte) (*yaml.Node, error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	switch err := d.Decode(&doc); {
 	case errors.Is(err, io.EOF):
-		return nil, wrongUse("file: is empty: write at least one of %s", strings.Join(members(reflect.TypeFor[core.Document]()), ", "))
+		return nil, wrongUse("file: is empty: write at least one of %s", strings.Join(members(t), ", "))
 	case err != nil:
 		return nil, wrongUse("file: not YAML or JSON (%s): correct the line, or the one before it", syntax(err))
 	}

@@ -103,7 +103,7 @@ func (a *app) fspAdd() *cobra.Command {
 		examples: []string{"cpm fsp add newfsp", "cpm fsp add newfsp --algorithms RS256,PS256 --date-window 5m"},
 		run: func(ctx context.Context, args []string) error {
 			var d core.FSPDocument
-			if err := policy.lay(&d.Policy); err != nil {
+			if err := policy.lay(a, &d.Policy); err != nil {
 				return err
 			}
 			client := dial()
@@ -123,9 +123,9 @@ func (a *app) fspSet() *cobra.Command {
 		policy *policyFlags
 	)
 	c := a.command(verb{
-		use: "set FSP", short: "Change a participant's signature policy", args: cobra.ExactArgs(1),
+		use: "set FSP", short: "Change a participant's policy", args: cobra.ExactArgs(1),
 		long:     "Changes what is given and leaves the rest. An empty list is the default again.",
-		examples: []string{"cpm fsp set payerfsp --forms raw,sorted", "cpm fsp set payerfsp --replay-window 10m --algorithms ''"},
+		examples: []string{"cpm fsp set payerfsp --forms raw,sorted", "cpm fsp set payerfsp --replay-window 10m --algorithms ''", "cpm fsp set payerfsp --encryption rules.yaml"},
 		run: func(ctx context.Context, args []string) error {
 			client := dial()
 			defer client.Close()
@@ -139,7 +139,7 @@ func (a *app) fspSet() *cobra.Command {
 				return err
 			}
 			d := core.FSPDocument{Policy: view.Policy}
-			if err := policy.lay(&d.Policy); err != nil {
+			if err := policy.lay(a, &d.Policy); err != nil {
 				return err
 			}
 			return a.change(ctx, client, out, core.Change{Action: "fsp.set", Target: args[0], ExpectRevision: status.Revision}, d)

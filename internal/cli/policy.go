@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"encoding/json"
+	"reflect"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +17,9 @@ type policyFlags struct {
 	forms         []string
 	date, replay  time.Duration
 	unprotectedTo bool
+	encryption    string
+	inflate       bool
+	textbookILP   bool
 }
 
 func addPolicyFlags(c *cobra.Command) *policyFlags {
@@ -25,11 +30,14 @@ func addPolicyFlags(c *cobra.Command) *policyFlags {
 	f.DurationVar(&p.date, "date-window", 0, "how far a signed Date may be from now; 0 does not check")
 	f.DurationVar(&p.replay, "replay-window", 0, "how long a verified message is remembered and refused; 0 does not check")
 	f.BoolVar(&p.unprotectedTo, "unprotected-destination", false, "accept an FSPIOP-Destination that the signature does not cover")
+	f.StringVar(&p.encryption, "encryption", "", "file with the rules of encryption, send and receive, in YAML or JSON, or -; they take the place of those before")
+	f.BoolVar(&p.inflate, "inflate", false, "accept encrypted fields that were compressed, up to a limit")
+	f.BoolVar(&p.textbookILP, "textbook-ilp", false, "compute ILP fulfilments as the API Definition says, not as the reference library does")
 	return p
 }
 
 // lay puts the flags that were given over a policy.
-func (p *policyFlags) lay(policy *core.Policy) error {
+func (p *policyFlags) lay(a *app, policy *core.Policy) error {
 	if p.date < 0 || p.replay < 0 {
 		return wrongUse("a window is a duration such as 5m, or 0")
 	}
@@ -49,5 +57,28 @@ func (p *policyFlags) lay(policy *core.Policy) error {
 	if changed("unprotected-destination") {
 		policy.UnprotectedDestination = p.unprotectedTo
 	}
+	if changed("inflate") {
+		policy.Inflate = p.inflate
+	}
+	if changed("textbook-ilp") {
+		policy.TextbookILP = p.textbookILP
+	}
+	if changed("encryption") {
+		return p.readRules(a, policy)
+	}
 	return nil
+}
+
+// readRules reads the file of --encryption.
+func (p *policyFlags) readRules(a *app, policy *core.Policy) error {
+	text, err := a.readInput(p.encryption, maxDesired)
+	if err != nil {
+		return err
+	}
+	rules, err := shaped(text, reflect.TypeFor[core.Encryption]())
+	if err != nil {
+		return err
+	}
+	policy.Encryption = core.Encryption{}
+	return json.Unmarshal(rules, &policy.Encryption)
 }
