@@ -151,7 +151,7 @@ func (t *trip) route() error {
 // selectKeys resolves what the request asks for to references of this instant.
 func (t *trip) selectKeys(now time.Time) error {
 	wish := keys.Wish{
-		FSP: t.request.FSP, Use: t.row.Use, Half: t.row.Half, Protect: t.row.Protect, Overlap: t.snapshot.Settings.Overlap,
+		FSP: t.request.FSP, Use: t.row.Use, Half: t.row.Half, Protect: t.row.Protects(t.request.Payload.Message), Overlap: t.snapshot.Settings.Overlap,
 	}
 	if s, ok := t.request.Payload.Message.(interface{ GetKey() *cpmv1.KeySelector }); ok {
 		wish.Key = s.GetKey()

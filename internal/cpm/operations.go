@@ -57,6 +57,9 @@ type Row struct {
 	Half Half
 	// Protect operations use the one current key; the others process with up to three keys, superseded ones too.
 	Protect bool
+	// Makes says of a message whether it wants something new made, for which the one current key is used unless a version is
+	// named; nil where that does not depend on the message.
+	Makes func(proto.Message) bool
 	// Planned operations are carried out by the core as requests of other operations, and no adapter does them.
 	Planned bool
 	// General operations are done by an adapter only when its configuration says so.
@@ -108,7 +111,7 @@ func fspiopOperations() []Row {
 			NewResponse: func() proto.Message { return new(cpmv1.MessageOpenResponse) },
 		},
 		{
-			Operation: ILPFulfil, Use: UseILP, Half: PrivateHalf, RetrySafe: true,
+			Operation: ILPFulfil, Use: UseILP, Half: PrivateHalf, Makes: makesPacket, RetrySafe: true,
 			NewRequest:  func() proto.Message { return new(cpmv1.IlpFulfilRequest) },
 			NewResponse: func() proto.Message { return new(cpmv1.IlpFulfilResponse) },
 		},
@@ -188,6 +191,16 @@ func generalOperations() []Row {
 			NewResponse: func() proto.Message { return new(cpmv1.RandomResponse) },
 		},
 	}
+}
+
+// Protects says whether a message is about the one current key.
+func (r Row) Protects(m proto.Message) bool { return r.Protect || r.Makes != nil && r.Makes(m) }
+
+// makesPacket tells a quote that is to be answered from one that was: that has a packet, a condition, or the version of the
+// secret of then.
+func makesPacket(m proto.Message) bool {
+	q, ok := m.(*cpmv1.IlpFulfilRequest)
+	return ok && q.GetIlpPacket() == "" && q.GetCondition() == "" && q.GetKey().GetVersion() == 0
 }
 
 // Path is the operation's path below /v1/fsps/{fsp}/: "jws.sign" is "jws/sign".

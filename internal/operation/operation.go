@@ -74,6 +74,9 @@ func table() map[cpm.Operation]func(context.Context, *Engine, *cpm.Request) (*cp
 	return map[cpm.Operation]func(context.Context, *Engine, *cpm.Request) (*cpm.Result, error){
 		cpm.JWSSign:   typed(jwsSign),
 		cpm.JWSVerify: typed(jwsVerify),
+		cpm.ILPFulfil: typed(ilpFulfil),
+		cpm.ILPVerify: typed(ilpVerify),
+		cpm.ILPDecode: typed(ilpDecode),
 
 		cpm.Sign:      typed(sign),
 		cpm.Verify:    typed(verify),

@@ -47,8 +47,11 @@ func parseSecret(m cpm.Material) (operation.Key, error) {
 	if !known {
 		return nil, fault.New(fault.Device, "the adapter does not know the key's algorithm")
 	}
+	defer m.Private.Destroy()
+	if m.Use == cpm.UseILP {
+		return parseILP(m, algorithm)
+	}
 	working, err := algorithm.New(m.Use, m.Private.Open(secret.Token{}))
-	m.Private.Destroy()
 	if err != nil {
 		return nil, fault.New(fault.Device, "the adapter cannot read the key").Because(err)
 	}

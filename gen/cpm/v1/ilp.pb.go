@@ -21,7 +21,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// IlpFulfilRequest asks for the condition and the fulfilment of a transfer (FSPIOP API Definition v1.1, section 6.5).
+// IlpFulfilRequest asks for the condition and the fulfilment of a transfer (FSPIOP API Definition v1.1, section 6.5). To make a
+// packet, the current secret is used unless key names a version. Of a packet that is there already, or of a condition that is
+// given, superseded secrets are tried too.
 type IlpFulfilRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to From:
@@ -31,9 +33,15 @@ type IlpFulfilRequest struct {
 	//	*IlpFulfilRequest_Quote
 	//	*IlpFulfilRequest_FxQuote
 	From isIlpFulfilRequest_From `protobuf_oneof:"from"`
-	// Packet version to make: 1 (default, FSPIOP) or 4 (ISO 20022).
-	Version       uint32       `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
-	Key           *KeySelector `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
+	// Packet version to make: 1 (default, FSPIOP) or 4 (ISO 20022). If a packet is given, it must be that packet's or absent.
+	Version uint32       `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	Key     *KeySelector `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
+	// The condition that was given away with the packet, as base64url (of a transfer, its member condition). Of the secrets that
+	// may be used the one that gives it is taken; if none does, the request is declined.
+	Condition string `protobuf:"bytes,7,opt,name=condition,proto3" json:"condition,omitempty"`
+	// Order of members in the JSON text of the transaction object: "sorted" (default) as the reference library writes it since
+	// release 19.18.9, or "legacy" as earlier ones do. Only to make a packet.
+	Form          string `protobuf:"bytes,8,opt,name=form,proto3" json:"form,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -123,6 +131,20 @@ func (x *IlpFulfilRequest) GetKey() *KeySelector {
 		return x.Key
 	}
 	return nil
+}
+
+func (x *IlpFulfilRequest) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+func (x *IlpFulfilRequest) GetForm() string {
+	if x != nil {
+		return x.Form
+	}
+	return ""
 }
 
 type isIlpFulfilRequest_From interface {
@@ -406,7 +428,7 @@ func (x *IlpVerifyResponse) GetReason() string {
 type IlpDecodeRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	IlpPacket string                 `protobuf:"bytes,1,opt,name=ilp_packet,json=ilpPacket,proto3" json:"ilp_packet,omitempty"`
-	// Body of POST /transfers as JSON text, to be compared with the packet.
+	// Body of POST /transfers or POST /fxTransfers as JSON text, to be compared with the packet.
 	Transfer      string `protobuf:"bytes,2,opt,name=transfer,proto3" json:"transfer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -468,12 +490,15 @@ type IlpDecodeResponse struct {
 	ExpiresAt string `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// v4: condition as base64url.
 	Condition string `protobuf:"bytes,5,opt,name=condition,proto3" json:"condition,omitempty"`
-	// JSON text of the transaction object.
+	// JSON text of the transaction object, as it stands in the packet; absent if the packet has another content.
 	Transaction string `protobuf:"bytes,6,opt,name=transaction,proto3" json:"transaction,omitempty"`
 	// Whether the transfer agrees; absent when none was given.
 	Agrees *bool `protobuf:"varint,7,opt,name=agrees,proto3,oneof" json:"agrees,omitempty"`
-	// What does not agree: "payer-fsp", "payee-fsp", "currency", "amount", "expiration", "condition".
-	Reason        string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What does not agree: "ilp-packet", "condition", "transaction", "payer-fsp", "payee-fsp", "currency", "amount"; of a
+	// conversion "initiating-fsp", "counter-party-fsp", "source-amount", "target-amount".
+	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Content of the packet that is no transaction object.
+	Data          []byte `protobuf:"bytes,9,opt,name=data,proto3" json:"data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -564,11 +589,18 @@ func (x *IlpDecodeResponse) GetReason() string {
 	return ""
 }
 
+func (x *IlpDecodeResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_cpm_v1_ilp_proto protoreflect.FileDescriptor
 
 const file_cpm_v1_ilp_proto_rawDesc = "" +
 	"\n" +
-	"\x10cpm/v1/ilp.proto\x12\x06cpm.v1\x1a\x10cpm/v1/key.proto\"\xf9\x01\n" +
+	"\x10cpm/v1/ilp.proto\x12\x06cpm.v1\x1a\x10cpm/v1/key.proto\"\xab\x02\n" +
 	"\x10IlpFulfilRequest\x12\x1f\n" +
 	"\n" +
 	"ilp_packet\x18\x01 \x01(\tH\x00R\tilpPacket\x12\"\n" +
@@ -576,7 +608,9 @@ const file_cpm_v1_ilp_proto_rawDesc = "" +
 	"\x05quote\x18\x03 \x01(\v2\x10.cpm.v1.IlpQuoteH\x00R\x05quote\x12-\n" +
 	"\bfx_quote\x18\x04 \x01(\v2\x10.cpm.v1.IlpQuoteH\x00R\afxQuote\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\rR\aversion\x12%\n" +
-	"\x03key\x18\x06 \x01(\v2\x13.cpm.v1.KeySelectorR\x03keyB\x06\n" +
+	"\x03key\x18\x06 \x01(\v2\x13.cpm.v1.KeySelectorR\x03key\x12\x1c\n" +
+	"\tcondition\x18\a \x01(\tR\tcondition\x12\x12\n" +
+	"\x04form\x18\b \x01(\tR\x04formB\x06\n" +
 	"\x04from\"@\n" +
 	"\bIlpQuote\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\x12\x1a\n" +
@@ -604,7 +638,7 @@ const file_cpm_v1_ilp_proto_rawDesc = "" +
 	"\x10IlpDecodeRequest\x12\x1d\n" +
 	"\n" +
 	"ilp_packet\x18\x01 \x01(\tR\tilpPacket\x12\x1a\n" +
-	"\btransfer\x18\x02 \x01(\tR\btransfer\"\xfe\x01\n" +
+	"\btransfer\x18\x02 \x01(\tR\btransfer\"\x92\x02\n" +
 	"\x11IlpDecodeResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\tR\x06amount\x12\x18\n" +
@@ -614,7 +648,8 @@ const file_cpm_v1_ilp_proto_rawDesc = "" +
 	"\tcondition\x18\x05 \x01(\tR\tcondition\x12 \n" +
 	"\vtransaction\x18\x06 \x01(\tR\vtransaction\x12\x1b\n" +
 	"\x06agrees\x18\a \x01(\bH\x00R\x06agrees\x88\x01\x01\x12\x16\n" +
-	"\x06reason\x18\b \x01(\tR\x06reasonB\t\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\x12\x12\n" +
+	"\x04data\x18\t \x01(\fR\x04dataB\t\n" +
 	"\a_agreesB*Z(github.com/mojaloop/cpm/gen/cpm/v1;cpmv1b\x06proto3"
 
 var (
