@@ -29,20 +29,18 @@ func (s *ilpSecret) Fulfil(reading fspiop.ILPReading, message []byte) ([]byte, e
 func parseILP(m cpm.Material, algorithm symmetric.Algorithm) (operation.Key, error) {
 	clear := m.Private.Open(secret.Token{})
 	if err := algorithm.Check(m.Use, len(clear)); err != nil {
-		return nil, err
+		return nil, fault.New(fault.Device, "the adapter cannot read the key").Because(err)
 	}
 	s := &ilpSecret{publicKey: publicKey{algorithm: m.Algorithm, use: m.Use}}
 	for reading, keyed := range map[fspiop.ILPReading]**symmetric.HMAC{
 		fspiop.ILPDeployed: &s.deployed, fspiop.ILPTextbook: &s.textbook,
 	} {
 		working, err := algorithm.New(m.Use, fspiop.ILPKey(reading, clear))
-		if err != nil {
-			return nil, err
+		hmac, ok := working.(*symmetric.HMAC)
+		if !ok {
+			return nil, fault.New(fault.Device, "the adapter cannot read the key").Because(err)
 		}
-		var ok bool
-		if *keyed, ok = working.(*symmetric.HMAC); !ok {
-			return nil, fault.New(fault.Device, "the key's algorithm makes no fulfilments")
-		}
+		*keyed = hmac
 	}
 	return s, nil
 }
