@@ -110,7 +110,13 @@ func (d *Document) AppendLegacy(dst []byte) []byte {
 // ErrDuplicateMember, ErrLossyNumber or ErrLoneSurrogate, the first one met in
 // source order, an object's names counting before its content. An ambiguous
 // text's re-serialised form must not be trusted.
-func (d *Document) Ambiguous() error {
+func (d *Document) Ambiguous() error { return d.ambiguous(true) }
+
+// AmbiguousCopied is Ambiguous for a text that is copied and not re-serialised:
+// its numbers stay as they are spelled, so none of them is lossy.
+func (d *Document) AmbiguousCopied() error { return d.ambiguous(false) }
+
+func (d *Document) ambiguous(numbers bool) error {
 	if !d.suspect {
 		return nil
 	}
@@ -121,7 +127,7 @@ func (d *Document) Ambiguous() error {
 			return ErrDuplicateMember
 		case n.flags&lone != 0:
 			return ErrLoneSurrogate
-		case n.kind == Number && n.flags&sortedForm == 0 && lossy(d.raw(n)):
+		case numbers && n.kind == Number && n.flags&sortedForm == 0 && lossy(d.raw(n)):
 			return ErrLossyNumber
 		}
 	}

@@ -18,76 +18,122 @@ const (
 )
 
 // Value is a view of one value in a Document. It refers to the Document's source.
+// The zero Value is none.
 type Value struct {
-	raw   []byte
-	kind  Kind
-	flags flags
+	doc *Document
+	at  uint32
 }
 
+// Root is the value that the whole text is.
+func (d *Document) Root() Value { return Value{doc: d} }
+
 // Kind returns what the value is.
-func (v Value) Kind() Kind { return v.kind }
+func (v Value) Kind() Kind {
+	if v.doc == nil {
+		return 0
+	}
+	return v.doc.nodes[v.at].kind
+}
 
 // Raw returns the value as the source has it; do not change it.
-func (v Value) Raw() []byte { return v.raw }
+func (v Value) Raw() []byte {
+	if v.doc == nil {
+		return nil
+	}
+	return v.doc.raw(&v.doc.nodes[v.at])
+}
+
+// Span returns where in the source the value begins and ends, so that others can be
+// put in its place and the rest keeps its bytes.
+func (v Value) Span() (start, end int) {
+	if v.doc == nil {
+		return 0, 0
+	}
+	n := &v.doc.nodes[v.at]
+	return int(n.start), int(n.end)
+}
 
 // Text returns a string's text, and false for any other value. Half a surrogate
 // pair, of which Ambiguous warns, is encoded like other characters: the text is
 // then not UTF-8, equals no other, and AppendString turns it back.
 func (v Value) Text() (string, bool) {
-	if v.kind != String {
+	if v.Kind() != String {
 		return "", false
 	}
-	inner := v.raw[1 : len(v.raw)-1]
-	if v.flags&escaped != 0 {
+	n := &v.doc.nodes[v.at]
+	inner := v.doc.inner(n)
+	if n.flags&escaped != 0 {
 		inner = appendDecoded(make([]byte, 0, len(inner)), inner)
 	}
 	return string(inner), true
 }
 
-// IsObject says whether the text is an object.
-func (d *Document) IsObject() bool { return d.nodes[0].kind == Object }
+// Member returns the member of an object that has this name, decoded as by Text. It
+// is false if there is none; an object with two members of one name has none, whatever
+// the name: nobody could say which of them is meant.
+func (v Value) Member(name string) (Value, bool) {
+	if v.Kind() != Object || v.doc.nodes[v.at].flags&duplicated != 0 {
+		return Value{}, false
+	}
+	return v.first(name)
+}
 
-// Members yields the names, decoded as by Value.Text, and the values of a
-// top-level object in source order, those of one name each; nothing for any other
-// value.
-func (d *Document) Members() iter.Seq2[string, Value] {
+// Members yields the names, decoded as by Text, and the values of an object in source
+// order, those of one name each; nothing for any other value.
+func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
-		if !d.IsObject() {
+		if v.Kind() != Object {
 			return
 		}
-		for name := uint32(1); name < d.after(0); name = d.after(name + 1) {
-			n := &d.nodes[name+1]
-			if !yield(string(d.name(name)), Value{raw: d.raw(n), kind: n.kind, flags: n.flags}) {
+		d := v.doc
+		for name := v.at + 1; name < d.after(v.at); name = d.after(name + 1) {
+			if !yield(string(d.name(name)), Value{doc: d, at: name + 1}) {
 				return
 			}
 		}
 	}
 }
 
+// Elements yields the values of an array in their order; nothing for any other value.
+func (v Value) Elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		if v.Kind() != Array {
+			return
+		}
+		for i := v.at + 1; i < v.doc.after(v.at); i = v.doc.after(i) {
+			if !yield(Value{doc: v.doc, at: i}) {
+				return
+			}
+		}
+	}
+}
+
+// IsObject says whether the text is an object.
+func (d *Document) IsObject() bool { return d.nodes[0].kind == Object }
+
+// Members yields the members of a text that is an object; see Value.Members.
+func (d *Document) Members() iter.Seq2[string, Value] { return d.Root().Members() }
+
 // Lookup finds the value that is reached from the top-level object through the members of these names, one inside the
 // other. It does not go into arrays. Of members with one name it takes the first: ask Ambiguous before.
 func (d *Document) Lookup(path ...string) (Value, bool) {
-	at := uint32(0)
+	value := d.Root()
 	for _, wanted := range path {
-		child, ok := d.member(at, wanted)
+		child, ok := value.first(wanted)
 		if !ok {
 			return Value{}, false
 		}
-		at = child
+		value = child
 	}
-	n := &d.nodes[at]
-	return Value{raw: d.raw(n), kind: n.kind, flags: n.flags}, true
+	return value, true
 }
 
-// member is the node of the value an object has under a name.
-func (d *Document) member(object uint32, wanted string) (uint32, bool) {
-	if d.nodes[object].kind != Object {
-		return 0, false
-	}
-	for name := object + 1; name < d.after(object); name = d.after(name + 1) {
-		if string(d.name(name)) == wanted {
-			return name + 1, true
+// first is the first member of an object that has this name.
+func (v Value) first(wanted string) (Value, bool) {
+	for name, value := range v.Members() {
+		if name == wanted {
+			return value, true
 		}
 	}
-	return 0, false
+	return Value{}, false
 }

@@ -1,6 +1,7 @@
 package canon_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -130,5 +131,60 @@ func TestLookupGoesThroughObjects(t *testing.T) {
 	}
 	if v, ok := parse(t, `7`).Lookup(); !ok || v.Kind() != canon.Number {
 		t.Error("no path is not the whole")
+	}
+}
+
+func TestNestedValuesAreFound(t *testing.T) {
+	t.Parallel()
+	const text = ` {"z":1,"a":{"q\u0020":[ true, {"b":"x"},[] ],"c":{"b":2}},"d":{"e":1,"e":2,"f":3}} `
+	doc := parse(t, text)
+	a, _ := doc.Root().Member("a")
+	q, ok := a.Member("q ")
+	if start, end := q.Span(); !ok || text[start:end] != `[ true, {"b":"x"},[] ]` || string(q.Raw()) != text[start:end] {
+		t.Errorf("found %q", q.Raw())
+	}
+	var elements []string
+	for e := range q.Elements() {
+		elements = append(elements, string(e.Raw()))
+	}
+	if diff := cmp.Diff([]string{"true", `{"b":"x"}`, "[]"}, elements); diff != "" {
+		t.Errorf("elements (-want +got):\n%s", diff)
+	}
+	for range q.Elements() {
+		break
+	}
+	if c, _ := a.Member("c"); string(c.Raw()) != `{"b":2}` {
+		t.Errorf("found %q", c.Raw())
+	}
+}
+
+func TestAMemberThatIsNotThereOrNotAloneIsNotFound(t *testing.T) {
+	t.Parallel()
+	doc := parse(t, `{"d":{"e":1,"e":2,"f":3},"s":"e","l":["e"]}`)
+	for _, path := range [][]string{{"x"}, {"d", "e"}, {"d", "f"}, {"s", "e"}, {"l", "0"}, {""}} {
+		v, ok := doc.Root(), true
+		for _, name := range path {
+			v, ok = v.Member(name)
+		}
+		if start, end := v.Span(); ok || v.Kind() != 0 || v.Raw() != nil || start != 0 || end != 0 {
+			t.Errorf("%q: found %q", path, v.Raw())
+		}
+	}
+	for v := range doc.Root().Elements() {
+		t.Errorf("an object has the element %q", v.Raw())
+	}
+}
+
+func TestOnlyNumbersAreClearOnceCopied(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]error{
+		`{"n":1e400,"m":9007199254740993}`: nil,
+		`{"n":1e400,"a":1,"a":2}`:          canon.ErrDuplicateMember,
+		`[1e400,"\ud800"]`:                 canon.ErrLoneSurrogate,
+		`{"a":1}`:                          nil,
+	} {
+		if got := parse(t, text).AmbiguousCopied(); !errors.Is(got, want) {
+			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
 	}
 }

@@ -78,6 +78,9 @@ func table() map[cpm.Operation]func(context.Context, *Engine, *cpm.Request) (*cp
 		cpm.ILPVerify: typed(ilpVerify),
 		cpm.ILPDecode: typed(ilpDecode),
 
+		cpm.JWEEncrypt: typed(jweEncrypt),
+		cpm.JWEDecrypt: typed(jweDecrypt),
+
 		cpm.Sign:      typed(sign),
 		cpm.Verify:    typed(verify),
 		cpm.Encrypt:   typed(encrypt),
