@@ -3,8 +3,10 @@ package adapter
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 )
@@ -43,7 +45,7 @@ type asker struct {
 	// What follows is known when the other side has greeted.
 	out    *outbox[*cpmv1.WorkFrame]
 	epoch  uint64
-	credit chan struct{}
+	credit *admission.Room[cpm.FSP]
 }
 
 func newAsker(p party, late *atomic.Uint64) asker {
@@ -53,24 +55,30 @@ func newAsker(p party, late *atomic.Uint64) asker {
 // greeted takes in how much the other side takes on.
 func (a *asker) greeted(hello *cpmv1.Hello) {
 	credit := int(min(max(hello.GetCredit(), 1), maxCredit))
-	a.epoch, a.credit = hello.GetEpoch(), make(chan struct{}, credit)
+	a.epoch, a.credit = hello.GetEpoch(), admission.NewRoom[cpm.FSP](credit)
 	a.out = newOutbox[*cpmv1.WorkFrame](2 * credit) // an Ask and a Cancel each
 }
 
-// admit counts one Ask in, which done counts out. Credit bounds how many wait at once.
-func (a *asker) admit(ctx context.Context) error {
+// creditBack is the advice when to try again when the credit is used up: answers come back all the time.
+const creditBack = 100 * time.Millisecond
+
+// admit counts one Ask for an FSP in, which done counts out. Credit bounds how many wait at once, and no FSP has all of it.
+// The questions of an adapter that dialled in are nobody's.
+func (a *asker) admit(ctx context.Context, f cpm.FSP) error {
 	if ctx.Err() != nil {
 		return a.party.tooLate(ctx)
 	}
-	select {
-	case a.credit <- struct{}{}:
-		return nil
-	default:
-		return fault.New(fault.Busy, "the %s has as many requests as it takes; try again shortly", a.party)
+	enter := a.credit.Enter
+	if f == "" {
+		enter = a.credit.EnterAlone
 	}
+	if !enter(f) {
+		return admission.Decline(admission.LinkCredit, creditBack, "the "+string(a.party)+" has as many requests as it takes; try again shortly")
+	}
+	return nil
 }
 
-func (a *asker) done() { <-a.credit }
+func (a *asker) done(f cpm.FSP) { a.credit.Leave(f) }
 
 // ask sends one Ask that fits and waits for its answer or the end of ctx.
 func (a *asker) ask(ctx context.Context, ask *cpmv1.Ask, limit int) (*cpmv1.Answer, error) {

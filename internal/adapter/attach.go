@@ -94,10 +94,10 @@ func (a *Attached) Ask(ctx context.Context, o cpm.Operation, requestID string, p
 	if err != nil {
 		return nil, err
 	}
-	if err := l.work.admit(ctx); err != nil {
+	if err := l.work.admit(ctx, ""); err != nil {
 		return nil, err
 	}
-	defer l.work.done()
+	defer l.work.done("")
 	answer, err := l.work.ask(ctx, &cpmv1.Ask{
 		Epoch: l.work.epoch, RequestId: requestID, Operation: string(o), TimeoutMs: timeoutOf(ctx), Payload: payload,
 	}, maxAsk)

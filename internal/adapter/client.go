@@ -108,7 +108,7 @@ func (c *Client) InFlight() int {
 	if err != nil {
 		return 0
 	}
-	return len(l.work.credit)
+	return l.work.credit.Taken()
 }
 
 // Do performs one operation on the adapter.

@@ -137,10 +137,10 @@ func (l *clientLink) serve(ctx context.Context, control controlStream, work work
 
 // do sends one operation and waits for its answer or the end of ctx.
 func (l *clientLink) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
-	if err := l.work.admit(ctx); err != nil {
+	if err := l.work.admit(ctx, r.FSP); err != nil {
 		return nil, err
 	}
-	defer l.work.done()
+	defer l.work.done(r.FSP)
 	if l.able != nil && !l.able[r.Operation] {
 		return nil, fault.New(fault.Unsupported, "the adapter cannot do this operation; upgrade it, or route the operation elsewhere")
 	}

@@ -316,7 +316,7 @@ func FuzzHello(f *testing.F) {
 			return
 		}
 		l := newClientLink(ClientConfig{Name: "ssm1", Versions: Versions{1, 1}}, nil, func() {})
-		if err := l.greeted(&h); err == nil && (l.version != 1 || cap(l.work.credit) < 1 || cap(l.work.credit) > maxCredit || len(l.able) > maxOperations) {
+		if err := l.greeted(&h); err == nil && (l.version != 1 || l.work.credit.Most() < 1 || l.work.credit.Most() > maxCredit || len(l.able) > maxOperations) {
 			t.Error(fmt.Sprint(&h))
 		}
 	})

@@ -114,7 +114,10 @@ func answerOf(result *cpm.Result, err error) *cpmv1.Answer {
 	}
 	if err != nil {
 		e := fault.From(err)
-		return &cpmv1.Answer{Fault: e.Kind.String(), Text: e.Public, Cause: causeOf(e), KeyNotHeld: errors.Is(err, cpm.ErrKeyNotHeld)}
+		return &cpmv1.Answer{
+			Fault: e.Kind.String(), Text: e.Public, Cause: causeOf(e), KeyNotHeld: errors.Is(err, cpm.ErrKeyNotHeld),
+			RetryAfterMs: uint32(min(max(e.RetryAfter, 0), maxRetryAfter).Milliseconds()), //nolint:gosec // at most a minute
+		}
 	}
 	payload := result.Payload.Encoded
 	if result.Payload.Message != nil {

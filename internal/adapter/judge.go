@@ -3,6 +3,7 @@ package adapter
 import (
 	"errors"
 	"slices"
+	"time"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -46,11 +47,18 @@ func faultOf(a *cpmv1.Answer) error {
 	if !printable(text) {
 		text = constantText(kind)
 	}
-	e := fault.New(kind, "%s", text)
+	e := fault.New(kind, "%s", text).After(retryAfterOf(a))
 	if a.GetCause() != "" {
 		return e.Because(causeText(a.GetCause()))
 	}
 	return e
+}
+
+// maxRetryAfter bounds how long an adapter may tell callers to wait.
+const maxRetryAfter = time.Minute
+
+func retryAfterOf(a *cpmv1.Answer) time.Duration {
+	return min(time.Duration(a.GetRetryAfterMs())*time.Millisecond, maxRetryAfter)
 }
 
 // answerable says whether a module may answer with a kind. The others are the core's own judgements.
@@ -109,7 +117,7 @@ func declineOf(a *cpmv1.Answer) error {
 	if !printable(text) {
 		text = "the CPM declined; see its log under the request id"
 	}
-	return fault.New(kind, "%s", text)
+	return fault.New(kind, "%s", text).After(retryAfterOf(a))
 }
 
 // stateOf judges a state: one there is.

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
@@ -25,11 +26,29 @@ type Processor interface {
 	Process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 }
 
+// Admission says who may ask for how much; package core is the one of a CPM. Admit is called for each request before
+// anything of its body is read, and the place left when it is answered; Owe charges a caller for the further items of a
+// batch. It logs its own declines.
+type Admission interface {
+	Admit(ctx context.Context, caller cpm.Principal) (*admission.Place, *fault.Error)
+	Owe(caller cpm.Principal, place *admission.Place, further int)
+}
+
+// everybody is the Admission when none was configured.
+type everybody struct{}
+
+func (everybody) Admit(context.Context, cpm.Principal) (*admission.Place, *fault.Error) {
+	return nil, nil
+}
+func (everybody) Owe(cpm.Principal, *admission.Place, int) {}
+
 // Config is what a Door is made of. Only Processor is mandatory.
 type Config struct {
 	Processor Processor
 	// Publisher gives public keys; without one the door publishes none.
 	Publisher Publisher
+	// Admission bounds what each caller asks for; nil lets everybody in.
+	Admission Admission
 	// Logger hears what the door itself declines, and failures; nil is silence.
 	Logger *slog.Logger
 	// Metrics hears every answer; nil is nobody.
@@ -46,6 +65,8 @@ type Config struct {
 type Door struct {
 	processor  Processor
 	publisher  Publisher
+	admission  Admission
+	sampler    admission.Sampler
 	log        *slog.Logger
 	metrics    Metrics
 	now        func() time.Time
@@ -74,6 +95,7 @@ func New(c Config) *Door {
 	d := &Door{
 		processor: c.Processor,
 		publisher: c.Publisher,
+		admission: c.Admission,
 		log:       c.Logger,
 		metrics:   c.Metrics,
 		now:       c.Now,
@@ -82,6 +104,9 @@ func New(c Config) *Door {
 		buffers:   newBuffers(),
 		closing:   make(chan struct{}),
 		cut:       make(chan struct{}),
+	}
+	if d.admission == nil {
+		d.admission = everybody{}
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)

@@ -20,6 +20,7 @@ func (d *Door) batch(ctx context.Context, q *inquiry, in *cpmv1.BatchRequest) (*
 	}
 	// The items are counted, each by itself, and not the batch.
 	q.counted = true
+	d.admission.Owe(q.caller, q.place, len(items)-1)
 	out := &cpmv1.BatchResponse{Results: make([]*cpmv1.ProcessResponse, len(items))}
 	var next atomic.Int64
 	work := func() {

@@ -180,6 +180,10 @@ func (s *session) perform(q *inquiry, id uint64, f *frame, accepted bool) (out *
 	if !accepted {
 		return nil, shuttingDown()
 	}
+	if e := s.door.admit(s.ctx, q); e != nil {
+		return nil, e
+	}
+	defer q.place.Leave()
 	if !s.claim(id) {
 		return nil, fault.New(fault.Invalid, "the id is 0 or that of another request under way")
 	}

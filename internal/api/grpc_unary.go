@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -74,6 +75,7 @@ func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) g
 		}
 		d.conclude(ctx, &x.inquiry, e)
 		if e != nil {
+			_ = grpc.SetTrailer(ctx, adviceOf(e))
 			return nil, statusOf(e, x.id)
 		}
 		return out, nil
@@ -85,6 +87,10 @@ func (x *rpc) answer(receive func(any) error, serve func(*rpc) (proto.Message, *
 		return nil, e
 	}
 	defer x.door.calls.give(1)
+	if e = x.door.admit(x.ctx, &x.inquiry); e != nil {
+		return nil, e
+	}
+	defer x.place.Leave()
 	if e = x.receive(receive); e != nil {
 		return nil, e
 	}
@@ -186,6 +192,18 @@ func statusOf(e *fault.Error, id string) error {
 		s = detailed
 	}
 	return s.Err()
+}
+
+// adviceOf says in a trailer when to try again: in seconds, as HTTP has it, and in milliseconds under the name that gRPC's
+// own retries look for (gRFC A6). It is nil when that is not known.
+func adviceOf(e *fault.Error) metadata.MD {
+	if e.RetryAfter <= 0 {
+		return nil
+	}
+	return metadata.MD{
+		"retry-after":            {retryAfter(e)},
+		"grpc-retry-pushback-ms": {strconv.FormatInt(e.RetryAfter.Milliseconds(), 10)},
+	}
 }
 
 // unknownMethod declines calls of methods and services that do not exist; gRPC's own decline would echo the name.

@@ -282,7 +282,7 @@ func (a answer) kind(t testing.TB) string {
 		}
 		RequestID string `json:"requestId"`
 	}
-	if err := json.Unmarshal([]byte(a.body), &e); err != nil || len(e.ErrorInformation.ExtensionList.Extension) != 1 {
+	if err := json.Unmarshal([]byte(a.body), &e); err != nil || !kindFirst(e.ErrorInformation.ExtensionList.Extension) {
 		t.Fatalf("no decline: %d %s %v", a.status, a.body, err)
 	}
 	if e.RequestID == "" || e.RequestID != a.header.Get("X-Request-Id") || a.header.Get("Content-Type") != "application/json" {
@@ -345,4 +345,15 @@ func equal(t testing.TB, got, want proto.Message) {
 	if !proto.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
+}
+
+// kindFirst says whether an extensionList has the kind and then, at most, when to try again.
+func kindFirst(list []struct{ Key, Value string }) bool {
+	switch len(list) {
+	case 1:
+		return list[0].Key == "kind"
+	case 2:
+		return list[0].Key == "kind" && list[1].Key == "retryAfterMs"
+	}
+	return false
 }

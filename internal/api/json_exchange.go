@@ -159,11 +159,16 @@ func (x *exchange) decline(e *fault.Error) {
 		message.ErrorInformation.ErrorDescription = "Generic client error - " + e.Public
 	}
 	if e.RetryAfter > 0 {
-		x.w.Header().Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+		x.w.Header().Set("Retry-After", retryAfter(e))
 	}
 	if again := x.send(status, x.door.shapes.failure, message); again != nil {
 		x.write(http.StatusInternalServerError, nil)
 	}
+}
+
+// retryAfter is the header's value: whole seconds, rounded up.
+func retryAfter(e *fault.Error) string {
+	return strconv.Itoa(int((e.RetryAfter + time.Second - 1) / time.Second))
 }
 
 // write sends an answer of JSON.

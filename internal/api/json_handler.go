@@ -68,6 +68,10 @@ func (p *jsonPort) serve(x *exchange) *fault.Error {
 	if err := p.foreign.Check(x.r); err != nil {
 		return fault.New(fault.Denied, "sent by a page of another origin").Because(err)
 	}
+	if e := p.door.admit(x.r.Context(), &x.inquiry); e != nil {
+		return e
+	}
+	defer x.place.Leave()
 	switch path := x.r.URL.EscapedPath(); path {
 	case pathProcess:
 		return x.only(http.MethodPost, x.process)

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
@@ -27,11 +28,22 @@ type inquiry struct {
 	operation *operation
 	// logged says that a decline, if there is one, has been logged; counted that Metrics heard of the answer.
 	logged, counted bool
+	// place is what the request takes of what its caller may have under way.
+	place *admission.Place
 }
 
 // begin makes the inquiry of a request that arrives now.
 func (d *Door) begin(p Port, id string, caller cpm.Principal) inquiry {
 	return inquiry{port: p, id: id, caller: caller, arrival: d.now()}
+}
+
+// admit lets a request in whose caller is known, or declines it. Who is let in has to leave the place.
+func (d *Door) admit(ctx context.Context, q *inquiry) *fault.Error {
+	var e *fault.Error
+	if q.place, e = d.admission.Admit(ctx, q.caller); e != nil {
+		q.logged = true
+	}
+	return e
 }
 
 // process performs one operation. It is the only way from either port to the Processor.
@@ -119,11 +131,27 @@ func (d *Door) conclude(ctx context.Context, q *inquiry, e *fault.Error) {
 	d.metrics.Answered(a)
 }
 
+// logDecline logs of those who ask for too much one in a second.
 func (d *Door) logDecline(ctx context.Context, q *inquiry, e *fault.Error) {
+	var skipped uint64
+	if e.Kind == fault.Busy {
+		var ok bool
+		if skipped, ok = d.sampler.Pass(e.Public); !ok {
+			return
+		}
+	}
 	d.log.LogAttrs(ctx, slog.LevelWarn, "request declined at the port", obs.Event("port.declined"),
 		slog.String("requestId", q.id), slog.String("port", string(q.port)), slog.String("kind", e.Kind.String()),
 		slog.String("caller", callerName(q.caller)), slog.String("address", q.caller.Address),
-		slog.String("error", e.Error()), obs.TraceID(q.trace.ID()))
+		slog.String("error", e.Error()), obs.TraceID(q.trace.ID()), skippedLines(skipped))
+}
+
+// skippedLines says how many lines like this one were not written; no attribute for none.
+func skippedLines(n uint64) slog.Attr {
+	if n == 0 {
+		return slog.Attr{}
+	}
+	return slog.Uint64("skipped", n)
 }
 
 // traceOf takes the values of the header traceparent; two of them are none.

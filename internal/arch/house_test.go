@@ -10,7 +10,7 @@ import (
 // own floor what stands to its left. Names are relative to internal/, apart from gen.
 var house = []string{
 	"gen/cpm/v1  fault secret cpm spec cpm/moduletest",
-	"canon jwk fspiop symmetric payment ttlv config obs events pki store store/storetest seal audit",
+	"canon jwk fspiop symmetric payment ttlv config obs events pki store store/storetest seal audit admission",
 	"access route keys",
 	"operation ssm hsm hsm/pkcs11 hsm/payshield hsm/drivertest",
 	"adapter core",

@@ -114,6 +114,8 @@ func (r *reading) value(path string, n *yaml.Node, t reflect.Type) any {
 		return r.dictionary(path, n, func(_, path string, n *yaml.Node) any { return r.value(path, n, t.Elem()) })
 	case reflect.Bool:
 		return r.flag(path, n)
+	case reflect.Int:
+		return r.number(path, n)
 	}
 	return r.text(path, n)
 }
@@ -195,6 +197,14 @@ func (r *reading) flag(path string, n *yaml.Node) any {
 		return r.add(path, n, "not a boolean", "write true or false")
 	}
 	return b
+}
+
+func (r *reading) number(path string, n *yaml.Node) any {
+	var i int
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || n.Decode(&i) != nil {
+		return r.add(path, n, "not a whole number", "write one, such as 100")
+	}
+	return i
 }
 
 // text reads a text; a name that looks like a number may stand without quotes.

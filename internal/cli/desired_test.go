@@ -102,7 +102,7 @@ func TestDesiredKnowsEveryTypeOfADocument(t *testing.T) {
 	var walk func(path string, typ reflect.Type)
 	walk = func(path string, typ reflect.Type) {
 		switch {
-		case typ == reflect.TypeFor[json.RawMessage](), typ == reflect.TypeFor[core.Duration](), typ.Kind() == reflect.String, typ.Kind() == reflect.Bool:
+		case typ == reflect.TypeFor[json.RawMessage](), typ == reflect.TypeFor[core.Duration](), typ.Kind() == reflect.String, typ.Kind() == reflect.Bool, typ.Kind() == reflect.Int:
 		case typ.Kind() == reflect.Slice, typ.Kind() == reflect.Map:
 			walk(path, typ.Elem())
 		case typ.Kind() == reflect.Struct:

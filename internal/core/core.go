@@ -68,6 +68,7 @@ type Core struct {
 	attached  *attachments
 	commands  *tally[cpm.CommandName]
 	bytes     budget
+	quotas    *quotas
 	published publications
 	started   time.Time
 
@@ -101,6 +102,7 @@ func New(c Config) *Core {
 		config: c, manager: keys.NewManager(c.Ring, c.Now), log: c.Logger.With(slog.String("component", "core")),
 		rows: map[cpm.Operation]cpm.Row{}, counters: newCounters(), replays: newReplays(), updates: newUpdateCounters(), imports: keys.NewImports(c.Now),
 		runners: newRunners(), started: c.Now(), state: cpm.Starting, attached: newAttachments(), commands: newTally[cpm.CommandName](),
+		quotas: newQuotas(),
 	}
 	core.agreement.born = time.Now()
 	core.bytes.limit = c.BytesInFlight

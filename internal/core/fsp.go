@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/fspiop"
@@ -45,6 +46,8 @@ type Policy struct {
 	Inflate bool `json:"inflate,omitempty"`
 	// TextbookILP computes fulfilments as the API Definition says, not as the reference library does.
 	TextbookILP bool `json:"textbookIlp,omitempty"`
+	// Limits are the FSP's own; absent members are those of the setting admission.
+	Limits admission.Limits `json:"limits,omitzero"`
 }
 
 // Duration is written as Go does: "5m".
@@ -119,6 +122,9 @@ func fspOf(row store.FSP) (*FSP, error) {
 		if err := json.Unmarshal(row.Policy, &f.Policy); err != nil {
 			return nil, fmt.Errorf("its policy cannot be read: %w", err)
 		}
+	}
+	if err := f.Policy.Limits.Check(); err != nil {
+		return f, fmt.Errorf("its limits: %w", err)
 	}
 	var err error
 	f.Modules, err = f.Policy.forModules()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/keys"
@@ -50,8 +51,13 @@ func (c *Core) process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 		return nil, c.declined(ctx, t, err)
 	}
 	defer t.adapter.leave()
+	place, err := c.quotas.fsp(t)
+	if err != nil {
+		return nil, c.declined(ctx, t, err)
+	}
+	defer place.Leave()
 	if !c.bytes.take(int64(r.Size)) {
-		return nil, c.declined(ctx, t, fault.New(fault.Busy, "too many bytes are being processed; try again shortly").After(time.Second))
+		return nil, c.declined(ctx, t, admission.Decline(admission.Bytes, time.Second, "too many bytes are being processed; try again shortly"))
 	}
 	defer c.bytes.give(int64(r.Size))
 	t.deadline = c.deadline(ctx, t)
@@ -263,6 +269,10 @@ func (c *Core) answered(ctx context.Context, t *trip, result *cpm.Result) {
 func (c *Core) declined(ctx context.Context, t *trip, err error) error {
 	c.counters.of(t).failed.Add(1)
 	e := fault.From(err)
+	if e.Kind == fault.Busy {
+		c.shed(ctx, t, e)
+		return e
+	}
 	c.log.LogAttrs(ctx, level(e.Kind), "request declined", obs.Event("request.declined"), obs.RequestID(t.request.ID), obs.TraceID(t.request.Trace.ID()),
 		obs.FSP(t.fspLabel()), obs.Operation(t.operationLabel()), obs.Adapter(t.rule.Adapter), obs.Kind(e.Kind), obs.Err(e))
 	return e

@@ -26,6 +26,8 @@ type Settings struct {
 	// StatusTimeout is how long an adapter has to answer a Status or a RefreshConfig, ShutdownTimeout how long to end in order,
 	// StartupTimeout how long a Startup waits for it to be Active.
 	StatusTimeout, ShutdownTimeout, StartupTimeout time.Duration
+	// Admission bounds what callers and FSPs may ask for.
+	Admission Admission
 	// Certificates judges the certificates that keys come in; nil takes any.
 	Certificates *keys.CertificateRules
 	// Hub is the FSP that is the switch itself, whose keys are published for all.
@@ -57,6 +59,7 @@ type setting struct {
 // settings lists every setting there is.
 func settings() []setting {
 	return []setting{
+		{"admission", readAdmission},
 		{"commonName", func(s *Settings, v []byte) error { return json.Unmarshal(v, &s.CommonName) }},
 		{"followInterval", duration(func(s *Settings) *time.Duration { return &s.FollowInterval }, minFollowInterval, maxFollowInterval)},
 		{"hub", readHub},
@@ -111,7 +114,7 @@ func duration(place func(*Settings) *time.Duration, least, most time.Duration) f
 func settingsOf(rows map[string]store.Setting) (Settings, error) {
 	s := Settings{
 		CommonName: "cpm", Hub: defaultHub, Overlap: keys.DefaultOverlap, FollowInterval: defaultFollowInterval, MaxStaleness: defaultMaxStaleness,
-		StatusTimeout: defaultStatusTimeout, ShutdownTimeout: defaultShutdownTimeout, StartupTimeout: defaultStartupTimeout,
+		Admission: defaultAdmission(), StatusTimeout: defaultStatusTimeout, ShutdownTimeout: defaultShutdownTimeout, StartupTimeout: defaultStartupTimeout,
 	}
 	known := map[string]setting{}
 	for _, k := range settings() {

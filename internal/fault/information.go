@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"strconv"
 	"unicode/utf8"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
@@ -20,10 +21,17 @@ func (e *Error) Message(requestID string) *cpmv1.Error {
 	return &cpmv1.Error{ErrorInformation: e.Information(), RequestId: requestID}
 }
 
-// Information is e as FSPIOP's errorInformation; extensionList carries the kind.
+// Information is e as FSPIOP's errorInformation; extensionList carries the kind, and in milliseconds when to try again if
+// that is known: items of batches and streams have no header that could say so.
 func (e *Error) Information() *cpmv1.ErrorInformation {
 	c := e.Kind.Code()
-	return information(c.FSPIOP, c.Title, e.Public, "kind", c.Name)
+	i := information(c.FSPIOP, c.Title, e.Public, "kind", c.Name)
+	if e.RetryAfter > 0 {
+		i.ExtensionList.Extension = append(i.ExtensionList.Extension, &cpmv1.Extension{
+			Key: "retryAfterMs", Value: strconv.FormatInt(e.RetryAfter.Milliseconds(), 10),
+		})
+	}
+	return i
 }
 
 // SignatureInformation is the 3105 answer for a reason word of the verification.

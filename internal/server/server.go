@@ -96,7 +96,7 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	s.door = api.New(api.Config{
-		Processor: s.core, Publisher: s.core, Logger: s.log, Metrics: doorMetrics{s.metrics}, Now: s.options.Now, NewID: obs.NewRequestID,
+		Processor: s.core, Admission: s.core, Publisher: s.core, Logger: s.log, Metrics: doorMetrics{s.metrics}, Now: s.options.Now, NewID: obs.NewRequestID,
 		Limits: api.Limits{Connections: s.config.Limits.Connections, Drain: s.config.DrainTimeout},
 	})
 	return s.register()
@@ -106,6 +106,7 @@ func (s *server) start(ctx context.Context) error {
 func (s *server) register() error {
 	var problems []error
 	problems = append(problems, s.metrics.Registry.Register(obs.OperationCollector(s.core.Counts, s.config.Metrics.FSPLabel)))
+	problems = append(problems, s.metrics.Registry.Register(obs.ShedCollector(s.core.Sheds)))
 	problems = append(problems, s.metrics.Registry.Register(obs.CommandCollector(s.core.CommandCounts)))
 	problems = append(problems, s.metrics.Registry.Register(obs.UpdateCollector(s.core.KeyUpdateCounts, s.config.Metrics.FSPLabel)))
 	problems = append(problems, s.metrics.Registry.Register(obs.StateCollector(s.core.State)))

@@ -70,14 +70,18 @@ func (r *ring) find(id cpm.KeyID) (*held, bool) {
 	return h, ok
 }
 
-// algorithm is that of a key that is held, to judge the cost before the work begins.
-func (r *ring) algorithm(ref cpm.KeyRef) string {
+// describe gives algorithm and size of a key that is held, to judge the cost before the work begins. The size is that of an RSA
+// modulus, judged by the length of the public half, which needs no parsing.
+func (r *ring) describe(ref cpm.KeyRef) (algorithm string, bits int) {
 	h, ok := r.find(ref.ID)
 	if !ok {
-		return ""
+		return "", 0
 	}
-	return h.material.Algorithm
+	return h.material.Algorithm, 8 * (len(h.material.Public) - spkiAround)
 }
+
+// spkiAround is what a SubjectPublicKeyInfo of RSA has beside the modulus, in bytes.
+const spkiAround = 38
 
 func (r *ring) drop(ids ...cpm.KeyID) {
 	r.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/operation"
@@ -21,8 +22,10 @@ type Config struct {
 	HeavyWorkers int
 	// LightWorkers is how many other operations run at once; 0 is 64 per processor.
 	LightWorkers int
-	// Queue is how many requests may wait for a heavy worker before Busy; 0 is 1,024.
+	// Queue is how many requests may wait for a heavy worker before Busy; 0 is 2,048. One FSP gets half of what is free.
 	Queue int
+	// MaxWait is how long they may wait, but for a short burst, before Busy; 0 is 250 ms.
+	MaxWait time.Duration
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -85,17 +88,22 @@ func (m *Module) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 	if !(*m.mandated.Load())[r.Operation] || !m.engine.Knows(r.Operation) {
 		return nil, fault.New(fault.Unsupported, "the adapter is not mandated to do this operation")
 	}
-	return m.workers.run(ctx, m.cost(r), func() (*cpm.Result, error) { return m.engine.Do(ctx, r) })
+	return m.workers.run(ctx, m.work(r), func() (*cpm.Result, error) { return m.engine.Do(ctx, r) })
 }
 
-// cost is the class of the costliest of the request's keys.
-func (m *Module) cost(r *cpm.Request) operation.Cost {
+// work is the class and the effort of the costliest of the request's keys.
+func (m *Module) work(r *cpm.Request) work {
 	half := m.halves[r.Operation]
-	cost := operation.CostOf(half, "", r.Size)
-	for _, ref := range r.Keys {
-		cost = max(cost, operation.CostOf(half, m.ring.algorithm(ref), r.Size))
+	w := work{
+		flow: admission.Flow{FSP: r.FSP, Caller: admission.CallerOf(r.Caller)},
+		cost: operation.CostOf(half, "", r.Size), effort: operation.EffortOf(half, "", 0, r.Size),
 	}
-	return cost
+	for _, ref := range r.Keys {
+		algorithm, bits := m.ring.describe(ref)
+		w.cost = max(w.cost, operation.CostOf(half, algorithm, r.Size))
+		w.effort = max(w.effort, operation.EffortOf(half, algorithm, bits, r.Size))
+	}
+	return w
 }
 
 // enter counts a request in, unless the module is ending.

@@ -11,6 +11,7 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/cpm/moduletest"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/operation"
 	"github.com/mojaloop/cpm/internal/spec"
 )
 
@@ -97,25 +98,25 @@ func TestLightWorkDoesNotWaitForHeavyWork(t *testing.T) {
 	defer w.close()
 	block, running := make(chan struct{}), make(chan struct{})
 	go func() {
-		_, _ = w.run(t.Context(), 1, func() (*cpm.Result, error) {
+		_, _ = w.run(t.Context(), work{cost: operation.Heavy}, func() (*cpm.Result, error) {
 			close(running)
 			<-block
 			return nil, nil
 		})
 	}()
 	<-running
-	if _, err := w.run(t.Context(), 0, func() (*cpm.Result, error) { return &cpm.Result{}, nil }); err != nil {
+	if _, err := w.run(t.Context(), work{}, func() (*cpm.Result, error) { return &cpm.Result{}, nil }); err != nil {
 		t.Error(err)
 	}
 	queued := make(chan error)
 	go func() {
-		_, err := w.run(t.Context(), 1, func() (*cpm.Result, error) { return nil, nil })
+		_, err := w.run(t.Context(), work{cost: operation.Heavy}, func() (*cpm.Result, error) { return nil, nil })
 		queued <- err
 	}()
-	for len(w.heavy) == 0 { // until it waits in the queue of one
+	for w.heavy.Waiting() == 0 { // until it waits in the queue of one
 		time.Sleep(time.Millisecond)
 	}
-	if _, err := w.run(t.Context(), 1, func() (*cpm.Result, error) { return nil, nil }); !errors.Is(err, fault.Busy) {
+	if _, err := w.run(t.Context(), work{cost: operation.Heavy}, func() (*cpm.Result, error) { return nil, nil }); !errors.Is(err, fault.Busy) {
 		t.Errorf("a full queue answers %v", err)
 	}
 	close(block)

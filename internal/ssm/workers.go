@@ -5,14 +5,20 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"time"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/operation"
 )
 
-// defaultQueue is how many requests may wait for a heavy worker.
-const defaultQueue = 1024
+// defaultQueue is how many requests may wait for a heavy worker; those of one FSP may be half of them.
+const defaultQueue = 2048
+
+// defaultMaxWait is how long requests wait for a heavy worker when there are more than can be done: less than any sensible
+// timer, and long enough to keep the workers busy.
+const defaultMaxWait = 250 * time.Millisecond
 
 // lightFactor bounds the light operations that run at once: they are short, so this is many per processor.
 const lightFactor = 64
@@ -20,7 +26,7 @@ const lightFactor = 64
 // workers keep the classes of work apart. Heavy work runs on a few workers of its own, so that a verification or an ECDSA
 // signature does not wait behind a row of RSA signatures; light work runs where the request is.
 type workers struct {
-	heavy chan job
+	heavy *admission.Queue[job]
 	light chan struct{}
 	done  sync.WaitGroup
 	once  sync.Once
@@ -38,11 +44,21 @@ type outcome struct {
 	err    error
 }
 
+// work says whose a piece of work is, which class it is of, and about how long it takes.
+type work struct {
+	flow   admission.Flow
+	cost   operation.Cost
+	effort time.Duration
+}
+
 func newWorkers(c Config) *workers {
 	heavy := cmp.Or(max(c.HeavyWorkers, 0), runtime.NumCPU())
 	light := cmp.Or(max(c.LightWorkers, 0), lightFactor*runtime.NumCPU())
 	w := &workers{
-		heavy: make(chan job, cmp.Or(max(c.Queue, 0), defaultQueue)), light: make(chan struct{}, light),
+		heavy: admission.NewQueue[job](admission.QueueConfig{
+			Workers: heavy, Most: cmp.Or(max(c.Queue, 0), defaultQueue), Patience: cmp.Or(max(c.MaxWait, 0), defaultMaxWait),
+		}),
+		light: make(chan struct{}, light),
 	}
 	for range heavy {
 		w.done.Go(w.work)
@@ -51,29 +67,34 @@ func newWorkers(c Config) *workers {
 }
 
 // work does heavy jobs, and after each lets waiting goroutines go first: without that the scheduler would let a worker go
-// on for 10 ms, and light work would wait for as long.
+// on for 10 ms, and light work would wait for as long. What could not be done in time any more is not begun.
 func (w *workers) work() {
-	for j := range w.heavy {
-		if err := j.ctx.Err(); err != nil {
-			j.outcome <- outcome{err: tooLate(err)}
+	for j, ok := w.heavy.Take(); ok; j, ok = w.heavy.Take() {
+		if err := j.Work.ctx.Err(); err != nil {
+			j.Work.outcome <- outcome{err: tooLate(err)}
 			continue
 		}
-		result, err := j.do()
-		j.outcome <- outcome{result, err}
+		if deadline, _ := j.Work.ctx.Deadline(); w.heavy.TooLate(deadline, j) {
+			j.Work.outcome <- outcome{err: tooLate(context.DeadlineExceeded)}
+			continue
+		}
+		began := time.Now()
+		result, err := j.Work.do()
+		w.heavy.Took(j, time.Since(began))
+		j.Work.outcome <- outcome{result, err}
 		runtime.Gosched()
 	}
 }
 
-// run does the work and answers by ctx's deadline. When the queue is full it answers Busy at once.
-func (w *workers) run(ctx context.Context, c operation.Cost, do func() (*cpm.Result, error)) (*cpm.Result, error) {
-	if c == operation.Light {
+// run does the work and answers by ctx's deadline. What would wait for too long is declined as Busy at once.
+func (w *workers) run(ctx context.Context, what work, do func() (*cpm.Result, error)) (*cpm.Result, error) {
+	if what.cost == operation.Light {
 		return w.runLight(ctx, do)
 	}
 	answer := make(chan outcome, 1)
-	select {
-	case w.heavy <- job{ctx, do, answer}:
-	default:
-		return nil, fault.New(fault.Busy, "too many requests wait for this adapter; try again shortly")
+	deadline, _ := ctx.Deadline()
+	if e := w.heavy.Offer(what.flow, deadline, admission.Job[job]{Work: job{ctx, do, answer}, Effort: what.effort}); e != nil {
+		return nil, e
 	}
 	select {
 	case o := <-answer:
@@ -95,7 +116,7 @@ func (w *workers) runLight(ctx context.Context, do func() (*cpm.Result, error)) 
 
 // close ends the workers once the queue is empty; nothing may be run after it.
 func (w *workers) close() {
-	w.once.Do(func() { close(w.heavy) })
+	w.once.Do(w.heavy.Close)
 	w.done.Wait()
 }
 

@@ -1208,7 +1208,9 @@ type Answer struct {
 	Payload      []byte `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
 	SigningInput []byte `protobuf:"bytes,6,opt,name=signing_input,json=signingInput,proto3" json:"signing_input,omitempty"`
 	// The operation of the Ask. An answer that names another is not taken.
-	Operation     string `protobuf:"bytes,7,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation string `protobuf:"bytes,7,opt,name=operation,proto3" json:"operation,omitempty"`
+	// When it makes sense to ask again, in milliseconds from now; 0 is unknown.
+	RetryAfterMs  uint32 `protobuf:"varint,8,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1290,6 +1292,13 @@ func (x *Answer) GetOperation() string {
 		return x.Operation
 	}
 	return ""
+}
+
+func (x *Answer) GetRetryAfterMs() uint32 {
+	if x != nil {
+		return x.RetryAfterMs
+	}
+	return 0
 }
 
 var File_cpm_v1_link_proto protoreflect.FileDescriptor
@@ -1389,7 +1398,7 @@ const file_cpm_v1_link_proto_rawDesc = "" +
 	"\x0edate_window_ms\x18\x05 \x01(\x03R\fdateWindowMs\x127\n" +
 	"\x17unprotected_destination\x18\x06 \x01(\bR\x16unprotectedDestination\x12\x18\n" +
 	"\ainflate\x18\a \x01(\bR\ainflate\x12!\n" +
-	"\ftextbook_ilp\x18\b \x01(\bR\vtextbookIlp\"\xc7\x01\n" +
+	"\ftextbook_ilp\x18\b \x01(\bR\vtextbookIlp\"\xed\x01\n" +
 	"\x06Answer\x12\x14\n" +
 	"\x05fault\x18\x01 \x01(\tR\x05fault\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
@@ -1398,7 +1407,8 @@ const file_cpm_v1_link_proto_rawDesc = "" +
 	"keyNotHeld\x12\x18\n" +
 	"\apayload\x18\x05 \x01(\fR\apayload\x12#\n" +
 	"\rsigning_input\x18\x06 \x01(\fR\fsigningInput\x12\x1c\n" +
-	"\toperation\x18\a \x01(\tR\toperation2z\n" +
+	"\toperation\x18\a \x01(\tR\toperation\x12$\n" +
+	"\x0eretry_after_ms\x18\b \x01(\rR\fretryAfterMs2z\n" +
 	"\vLinkService\x129\n" +
 	"\aControl\x12\x14.cpm.v1.ControlFrame\x1a\x14.cpm.v1.ControlFrame(\x010\x01\x120\n" +
 	"\x04Work\x12\x11.cpm.v1.WorkFrame\x1a\x11.cpm.v1.WorkFrame(\x010\x01B*Z(github.com/mojaloop/cpm/gen/cpm/v1;cpmv1b\x06proto3"
