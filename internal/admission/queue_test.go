@@ -259,7 +259,7 @@ func TestWhatCannotBeDoneInTimeIsDeclinedAtOnce(t *testing.T) {
 // TestEverythingThatIsTakenInComesOutOnce offers and takes at random and compares with a list.
 func TestEverythingThatIsTakenInComesOutOnce(t *testing.T) {
 	for seed := range uint64(50) {
-		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test that can be repeated
+		r := rand.New(rand.NewPCG(seed, 1))
 		q := NewQueue[int](QueueConfig{Workers: 1 + r.IntN(3), Most: 1 + r.IntN(60), Patience: time.Duration(r.IntN(50)) * time.Millisecond})
 		waiting, offered := map[int]bool{}, 0
 		for range 5000 {
