@@ -38,7 +38,7 @@ func (e *Engine) sealOAEP(public crypto.PublicKey, plaintext, label []byte) ([]b
 // openOAEP is its inverse; whatever sealOAEP did not make is Refused.
 func (e *Engine) openOAEP(k Decrypter, ciphertext, label []byte) ([]byte, error) {
 	public, ok := k.Public().(*rsa.PublicKey)
-	if !ok {
+	if !ok || fspiop.CheckPublicKey(public) != nil {
 		return nil, fault.New(fault.State, "the key is no RSA key that may be used")
 	}
 	if len(ciphertext) != public.Size() {

@@ -1,0 +1,433 @@
+package ssm
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/big"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/c2sp/wycheproof"
+	gocmp "github.com/google/go-cmp/cmp"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/fspiop"
+	"github.com/mojaloop/cpm/internal/operation"
+)
+
+// tally counts what became of test vectors. What is valid and yet refused is counted under the rule that refuses it, and so is
+// what the vectors call acceptable, under its flag. Foreign are signatures that are wrong for their own parameters, which the
+// registry does not have, and right for others, which it does.
+type tally struct {
+	Accepted, Refused  int
+	Foreign            int
+	Policy, Acceptable map[string]int
+}
+
+// count judges one vector. rule names the policy by which a valid one may be refused; without it that is a failure.
+func (y *tally) count(t *testing.T, file string, v *vector, accepted bool, rule string) {
+	t.Helper()
+	switch {
+	case v.Result == "valid" && accepted:
+		y.Accepted++
+	case v.Result == "invalid" && !accepted:
+		y.Refused++
+	case v.Result == "valid" && rule != "":
+		y.Policy[rule]++
+	case v.Result == "invalid" && strings.HasSuffix(rule, "-not-in-registry"):
+		y.Foreign++
+	case v.Result == "acceptable" && accepted:
+		y.Acceptable["accepted: "+strings.Join(v.Flags, " ")]++
+	case v.Result == "acceptable":
+		y.Acceptable["refused: "+strings.Join(v.Flags, " ")]++
+	default:
+		t.Errorf("%s, vector %d (%s): %s, and accepted is %v", file, v.ID, v.Comment, v.Result, accepted)
+	}
+}
+
+func (y *tally) String() string {
+	line := fmt.Sprintf("%5d accepted  %5d refused  %5d foreign", y.Accepted, y.Refused, y.Foreign)
+	for _, part := range []map[string]int{y.Policy, y.Acceptable} {
+		for _, name := range slices.Sorted(maps.Keys(part)) {
+			line += fmt.Sprintf("  %d %s", part[name], name)
+		}
+	}
+	return line
+}
+
+type vectorGroup struct {
+	Type, Sha, Mgf, MgfSha string
+	SLen                   int
+	IvSize, KeySize        int
+	TagSize                int
+	PrivateKeyPkcs8        octets
+	PublicKey              publicVector
+	Tests                  []vector
+}
+
+// publicVector is RSA, on a curve, or Ed25519.
+type publicVector struct {
+	Modulus, PublicExponent octets
+	Curve                   string
+	Uncompressed, Pk        octets
+}
+
+type vector struct {
+	ID                                     int `json:"tcId"`
+	Comment, Result                        string
+	Flags                                  []string
+	Key, Iv, Aad, Msg, Ct, Tag, Sig, Label octets
+}
+
+// octets are written in hexadecimal.
+type octets []byte
+
+func (o *octets) UnmarshalText(text []byte) (err error) {
+	*o, err = hex.DecodeString(string(text))
+	return err
+}
+
+// judge runs one vector through the product, and names the policy that refuses it, if one does.
+type judge func(g *general, group *vectorGroup, v *vector) (accepted bool, rule string)
+
+// run gives every vector of the files to judge.
+func run(t *testing.T, pattern string, j judge) (y tally, files int) {
+	t.Helper()
+	y = tally{Policy: map[string]int{}, Acceptable: map[string]int{}}
+	entries, err := fs.ReadDir(wycheproof.TestVectors, ".")
+	fatal(t, err)
+	for _, entry := range entries {
+		if ok, _ := path.Match(pattern, entry.Name()); !ok {
+			continue
+		}
+		files++
+		text, err := fs.ReadFile(wycheproof.TestVectors, entry.Name())
+		fatal(t, err)
+		var file struct{ TestGroups []vectorGroup }
+		fatal(t, json.Unmarshal(text, &file))
+		for i := range file.TestGroups {
+			group, g := &file.TestGroups[i], newGeneral(t)
+			for k := range group.Tests {
+				accepted, rule := j(g, group, &group.Tests[k])
+				y.count(t, entry.Name(), &group.Tests[k], accepted, rule)
+			}
+		}
+	}
+	return y, files
+}
+
+// TestWycheproof asserts every number, so that a change in the vectors or the product is noticed. All but AES-GCM and the labels
+// of RSA-OAEP go through whole operations; those two go through the handles beneath, because ciphertexts of the operation
+// encrypt bind the id of their key.
+func TestWycheproof(t *testing.T) {
+	t.Parallel()
+	none := map[string]int{}
+	tests := []struct {
+		name, files string
+		judge       judge
+		want        tally
+	}{
+		{"AES-GCM", "aes_gcm_test.json", judgeGCM, tally{
+			Accepted: 116, Refused: 87,
+			Policy:     map[string]int{"nonce-not-96-bits": 113},
+			Acceptable: none,
+		}},
+		{"AES-KW", "aes_wrap_test.json", judgeWrap("KW"), tally{
+			Accepted: 36, Refused: 126,
+			Policy:     none,
+			Acceptable: map[string]int{"refused: ShortKey": 3},
+		}},
+		{"AES-KWP", "aes_kwp_test.json", judgeWrap("KWP"), tally{
+			Accepted: 77, Refused: 177,
+			Policy:     none,
+			Acceptable: none,
+		}},
+		{"AES-CMAC", "aes_cmac_test.json", judgeMAC(""), tally{
+			Accepted: 63, Refused: 248,
+			Policy:     none,
+			Acceptable: none,
+		}},
+		{"HMAC-SHA-256", "hmac_sha256_test.json", judgeMAC("HS256"), tally{
+			Accepted: 33, Refused: 108,
+			Policy:     map[string]int{"code-not-whole": 33},
+			Acceptable: none,
+		}},
+		{"HMAC-SHA-384", "hmac_sha384_test.json", judgeMAC("HS384"), tally{
+			Accepted: 33, Refused: 108,
+			Policy:     map[string]int{"code-not-whole": 33},
+			Acceptable: none,
+		}},
+		{"HMAC-SHA-512", "hmac_sha512_test.json", judgeMAC("HS512"), tally{
+			Accepted: 33, Refused: 108,
+			Policy:     map[string]int{"code-not-whole": 33},
+			Acceptable: none,
+		}},
+		{"ECDSA P-256", "ecdsa_secp256r1_*_test.json", judgeSignature, tally{
+			Accepted: 347, Refused: 1796,
+			Policy:     map[string]int{"hash-not-in-registry": 1257},
+			Acceptable: none,
+		}},
+		{"ECDSA P-384", "ecdsa_secp384r1_*_test.json", judgeSignature, tally{
+			Accepted: 387, Refused: 2102,
+			Policy:     map[string]int{"hash-not-in-registry": 1519},
+			Acceptable: none,
+		}},
+		{"ECDSA P-521", "ecdsa_secp521r1_*_test.json", judgeSignature, tally{
+			Accepted: 463, Refused: 1082,
+			Policy:     map[string]int{"hash-not-in-registry": 699},
+			Acceptable: none,
+		}},
+		{"Ed25519", "ed25519_test.json", judgeSignature, tally{
+			Accepted: 88, Refused: 63,
+			Policy:     none,
+			Acceptable: none,
+		}},
+		{"RSA PKCS #1 v1.5", "rsa_signature_*_test.json", judgeSignature, tally{
+			Accepted: 84, Refused: 5969, Foreign: 36,
+			Policy:     map[string]int{"exponent-below-65537": 5, "hash-not-in-registry": 84},
+			Acceptable: map[string]int{"refused: MissingNull": 24},
+		}},
+		{"RSA PSS", "rsa_pss_*_test.json", judgeSignature, tally{
+			Accepted: 775, Refused: 1087, Foreign: 2,
+			Policy:     map[string]int{"hash-not-in-registry": 2, "pss-parameters-not-in-registry": 1631},
+			Acceptable: none,
+		}},
+		{"RSA OAEP", "rsa_*oaep_*_test.json", judgeUnwrapOAEP, tally{
+			Accepted: 52, Refused: 445,
+			Policy:     map[string]int{"hash-not-in-registry": 542, "label": 46, "rsa-below-2048": 120},
+			Acceptable: map[string]int{"refused: Constructed EncryptionWithLabel SmallIntegerCiphertext": 3},
+		}},
+		{"RSA OAEP with labels", "rsa_*oaep_*_test.json", judgeLabelledOAEP, tally{
+			Accepted: 98, Refused: 445,
+			Policy:     map[string]int{"hash-not-in-registry": 542, "rsa-below-2048": 120},
+			Acceptable: map[string]int{"accepted: Constructed EncryptionWithLabel SmallIntegerCiphertext": 2, "refused: Constructed EncryptionWithLabel SmallIntegerCiphertext": 1},
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, files := run(t, test.files, test.judge)
+			t.Logf("%-20s %2d files %s", test.name, files, &got)
+			if diff := gocmp.Diff(test.want, got); diff != "" {
+				t.Errorf("totals (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// refusedRightly says whether an operation did it, and fails the test if it declined for another reason than the input.
+func refusedRightly(g *general, v *vector, err error, others ...fault.Kind) (accepted bool) {
+	g.t.Helper()
+	if err == nil {
+		return true
+	}
+	for _, kind := range append(others, fault.Refused) {
+		if errors.Is(err, kind) {
+			return false
+		}
+	}
+	g.t.Errorf("vector %d (%s): %v", v.ID, v.Comment, err)
+	return false
+}
+
+func judgeGCM(g *general, group *vectorGroup, v *vector) (accepted bool, rule string) {
+	if group.IvSize != 96 {
+		rule = "nonce-not-96-bits"
+	}
+	ref := g.put(1, cpm.UseDataEncryption, fmt.Sprintf("A%dGCM", group.KeySize), []byte(v.Key))
+	k, err := g.m.ring.Key(g.t.Context(), ref)
+	g.must(err)
+	clear, err := k.(operation.AEAD).Open(slices.Concat(v.Iv, v.Ct, v.Tag), v.Aad)
+	if accepted = refusedRightly(g, v, err); accepted && !bytes.Equal(clear, v.Msg) {
+		g.t.Errorf("vector %d opens as %x", v.ID, clear)
+	}
+	sealed := must[*cpmv1.EncryptResponse](g, cpm.Encrypt, &cpmv1.EncryptRequest{Plaintext: append([]byte{}, v.Msg...), AssociatedData: v.Aad}, ref)
+	opened := must[*cpmv1.DecryptResponse](g, cpm.Decrypt, &cpmv1.DecryptRequest{Ciphertext: sealed.GetCiphertext(), AssociatedData: v.Aad}, ref)
+	if !bytes.Equal(opened.GetPlaintext(), v.Msg) {
+		g.t.Errorf("vector %d comes back as %x", v.ID, opened.GetPlaintext())
+	}
+	return accepted, rule
+}
+
+func judgeWrap(kind string) judge {
+	return func(g *general, group *vectorGroup, v *vector) (accepted bool, rule string) {
+		ref := g.put(1, cpm.UseWrap, fmt.Sprintf("A%d%s", group.KeySize, kind), []byte(v.Key))
+		if len(v.Ct) == 0 {
+			return false, "" // nothing to unwrap is Missing
+		}
+		back, err := do[*cpmv1.UnwrapResponse](g, cpm.Unwrap, &cpmv1.UnwrapRequest{Wrapped: v.Ct}, ref)
+		accepted = refusedRightly(g, v, err)
+		if accepted && !bytes.Equal(back.GetMaterial(), v.Msg) {
+			g.t.Errorf("vector %d unwraps as %x", v.ID, back.GetMaterial())
+		}
+		if v.Result == "valid" {
+			wrapped := must[*cpmv1.WrapResponse](g, cpm.Wrap, &cpmv1.WrapRequest{Material: v.Msg}, ref)
+			if !bytes.Equal(wrapped.GetWrapped(), v.Ct) {
+				g.t.Errorf("vector %d wraps as %x", v.ID, wrapped.GetWrapped())
+			}
+		}
+		return accepted, ""
+	}
+}
+
+func judgeMAC(algorithm string) judge {
+	return func(g *general, group *vectorGroup, v *vector) (accepted bool, rule string) {
+		name, whole := algorithm, map[string]int{"": 128, "HS256": 256, "HS384": 384, "HS512": 512}[algorithm]
+		if name == "" {
+			name = fmt.Sprintf("A%dCMAC", group.KeySize)
+		}
+		if group.TagSize != whole {
+			rule = "code-not-whole"
+		}
+		ref := g.put(1, cpm.UseMAC, name, []byte(v.Key))
+		verdict, err := do[*cpmv1.MacVerifyResponse](g, cpm.MACVerify, &cpmv1.MacVerifyRequest{Data: append([]byte{}, v.Msg...), Mac: v.Tag}, ref)
+		if !refusedRightly(g, v, err, fault.Device, fault.Missing) {
+			return false, rule // a key or a code of a length that there is not
+		}
+		code := must[*cpmv1.MacResponse](g, cpm.MAC, &cpmv1.MacRequest{Data: append([]byte{}, v.Msg...)}, ref).GetMac()
+		if v.Result == "valid" && !bytes.HasPrefix(code, v.Tag) {
+			g.t.Errorf("vector %d: the code is %x", v.ID, code)
+		}
+		return verdict.GetValid(), rule
+	}
+}
+
+// key is the group's public key.
+func (p *publicVector) key() crypto.PublicKey {
+	on := func(c elliptic.Curve) crypto.PublicKey {
+		k, err := ecdsa.ParseUncompressedPublicKey(c, p.Uncompressed)
+		if err != nil {
+			panic(err) // the vectors have points on their curves
+		}
+		return k
+	}
+	switch p.Curve {
+	case "secp256r1":
+		return on(elliptic.P256())
+	case "secp384r1":
+		return on(elliptic.P384())
+	case "secp521r1":
+		return on(elliptic.P521())
+	}
+	if len(p.Modulus) > 0 {
+		return &rsa.PublicKey{N: new(big.Int).SetBytes(p.Modulus), E: int(new(big.Int).SetBytes(p.PublicExponent).Int64())}
+	}
+	return ed25519.PublicKey(p.Pk)
+}
+
+// algorithms are those a signature of the group is judged with: the one of its parameters, or if the registry has none, every
+// one the key could have, and the rule.
+func (group *vectorGroup) algorithms() (names []string, rule string) {
+	bits := strings.TrimPrefix(group.Sha, "SHA-")
+	switch {
+	case group.PublicKey.Curve == "secp256r1":
+		names = []string{"ES256"}
+	case group.PublicKey.Curve == "secp384r1":
+		names = []string{"ES384"}
+	case group.PublicKey.Curve == "secp521r1":
+		names = []string{"ES512"}
+	case strings.HasPrefix(group.Type, "RsassaPkcs1"):
+		names = []string{"RS" + bits}
+	case strings.HasPrefix(group.Type, "RsassaPss"):
+		if group.Mgf != "MGF1" || group.MgfSha != group.Sha || fmt.Sprint(group.SLen*8) != bits {
+			return []string{"PS256", "PS384", "PS512"}, "pss-parameters-not-in-registry"
+		}
+		names = []string{"PS" + bits}
+	default:
+		return []string{"EdDSA"}, ""
+	}
+	if _, known := fspiop.DataAlgorithmNamed(names[0]); !known {
+		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, "hash-not-in-registry"
+	}
+	if group.PublicKey.Curve != "" && map[string]string{"ES256": "256", "ES384": "384", "ES512": "512"}[names[0]] != bits {
+		rule = "hash-not-in-registry"
+	}
+	return names, rule
+}
+
+func judgeSignature(g *general, group *vectorGroup, v *vector) (accepted bool, rule string) {
+	names, rule := group.algorithms()
+	key := group.PublicKey.key()
+	encoding := "raw"
+	if group.Type == "EcdsaVerify" {
+		encoding = "der"
+	}
+	var refs []cpm.KeyRef
+	for i, name := range names {
+		refs = append(refs, g.put(byte(i+1), cpm.UseDataSignature, name, key))
+		a, _ := fspiop.DataAlgorithmNamed(name)
+		if err := a.Accepts(key); rule == "" && err != nil {
+			rule = fault.From(err).Cause().Error()
+		}
+	}
+	if len(v.Sig) == 0 {
+		return false, "" // no signature is Missing
+	}
+	verdict, err := do[*cpmv1.VerifyResponse](g, cpm.Verify, &cpmv1.VerifyRequest{
+		Input: &cpmv1.VerifyRequest_Data{Data: v.Msg}, Signature: v.Sig, Encoding: encoding,
+	}, refs...)
+	return refusedRightly(g, v, err) && verdict.GetValid(), rule
+}
+
+// oaep puts the group's key, and names the rule by which it is refused.
+func oaep(g *general, group *vectorGroup) (ref cpm.KeyRef, rule string) {
+	parsed, err := x509.ParsePKCS8PrivateKey(group.PrivateKeyPkcs8)
+	if err != nil {
+		return ref, "key-not-parsed"
+	}
+	key := parsed.(*rsa.PrivateKey)
+	switch err := fspiop.CheckPublicKey(key.Public()); {
+	case err != nil:
+		rule = fault.From(err).Cause().Error()
+	case group.Sha != "SHA-256" || group.MgfSha != "SHA-256":
+		rule = "hash-not-in-registry"
+	}
+	if _, held := g.m.ring.find(cpm.KeyID{15: 1}); !held {
+		return g.put(1, cpm.UseWrap, cpm.RSAOAEP256, key), rule
+	}
+	return cpm.KeyRef{ID: cpm.KeyID{15: 1}}, rule
+}
+
+func judgeUnwrapOAEP(g *general, group *vectorGroup, v *vector) (accepted bool, rule string) {
+	ref, rule := oaep(g, group)
+	if ref == (cpm.KeyRef{}) || len(v.Ct) == 0 {
+		return false, rule
+	}
+	if rule == "" && len(v.Label) > 0 {
+		rule = "label"
+	}
+	back, err := do[*cpmv1.UnwrapResponse](g, cpm.Unwrap, &cpmv1.UnwrapRequest{Wrapped: v.Ct}, ref)
+	if accepted = refusedRightly(g, v, err, fault.State); accepted && !bytes.Equal(back.GetMaterial(), v.Msg) {
+		g.t.Errorf("vector %d unwraps as %x", v.ID, back.GetMaterial())
+	}
+	return accepted, rule
+}
+
+func judgeLabelledOAEP(g *general, group *vectorGroup, v *vector) (accepted bool, rule string) {
+	ref, rule := oaep(g, group)
+	if rule != "" {
+		return false, rule
+	}
+	k, err := g.m.ring.Key(g.t.Context(), ref)
+	g.must(err)
+	clear, err := k.(operation.Decrypter).Decrypt(nil, v.Ct, &rsa.OAEPOptions{Hash: crypto.SHA256, Label: v.Label})
+	if err == nil && !bytes.Equal(clear, v.Msg) {
+		g.t.Errorf("vector %d decrypts as %x", v.ID, clear)
+	}
+	return err == nil, rule
+}
