@@ -9,7 +9,7 @@ test: ## the whole check, as CI runs it
 	@bash scripts/test.sh
 
 long: ## the whole check in its long form
-	@FUZZTIME=30s CPM_LONG=1 bash scripts/test.sh
+	@FUZZTIME=30s FUZZTIME_OPERATIONS=10m CPM_LONG=1 bash scripts/test.sh
 
 conformance: ## write docs/spec-conformance.md from the tests that pass
 	@bash scripts/conformance.sh
@@ -39,7 +39,7 @@ interop: ## tests against the official Node library
 	@bash scripts/node.sh
 	go test -count=1 -v ./test/interop/...
 
-fuzz: ## each fuzz target for FUZZTIME (default 5s)
+fuzz: ## each fuzz target for FUZZTIME (default 5s), those of operations for FUZZTIME_OPERATIONS (30s)
 	@bash scripts/fuzz.sh
 
 measure: ## figures that depend on the machine; CPM_MEASURE asks the tests for them

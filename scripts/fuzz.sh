@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for FUZZTIME (default 5s). Arguments are packages; without any, all of the
-# module's packages that have a target are taken.
+# Runs every fuzz target for FUZZTIME (default 5s), those of the packages that read what callers send for the
+# operations for FUZZTIME_OPERATIONS (default 30s). Arguments are packages; without any, all of the module's
+# packages that have a target are taken.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 fuzztime=${FUZZTIME:-5s}
+fuzztime_operations=${FUZZTIME_OPERATIONS:-30s}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -15,8 +17,16 @@ packages() {
     xargs -r -n1 dirname | sort -u
 }
 
+# time_for is how long the targets of a package run.
+time_for() {
+  case $1 in
+    ./internal/cpm | ./internal/fspiop | ./internal/operation | ./internal/symmetric) echo "$fuzztime_operations" ;;
+    *) echo "$fuzztime" ;;
+  esac
+}
+
 run() {
-  go test -run '^$' -fuzz "^$2\$" -fuzztime "$fuzztime" -fuzzminimizetime 200x "$1" >"$log" 2>&1
+  go test -run '^$' -fuzz "^$2\$" -fuzztime "$(time_for "$1")" -fuzzminimizetime 200x "$1" >"$log" 2>&1
 }
 
 # Go before 1.27 sometimes reports its own -fuzztime deadline as a failure of the target
@@ -48,5 +58,5 @@ for package in "$@"; do
     fuzz "$package" "$target" || failed=$((failed + 1))
   done
 done
-echo "$total fuzz targets, $failed failed, $fuzztime each"
+echo "$total fuzz targets, $failed failed; $fuzztime each, those of operations $fuzztime_operations"
 [ "$failed" -eq 0 ] && [ "$total" -gt 0 ]

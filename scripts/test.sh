@@ -2,9 +2,10 @@
 # The whole check of this repository, in order; the first stage that fails ends it. `make test` and
 # the CI run exactly this. It closes with the line "N passed, N failed, N skipped".
 #
-#   FUZZTIME   time for each fuzz target (default 5s)
-#   CPM_LONG   1 asks the tests for their long form
-#   VULNDB     a local copy of the Go vulnerability database
+#   FUZZTIME              time for each fuzz target (default 5s)
+#   FUZZTIME_OPERATIONS   time for those of the packages that read what operations are sent (default 30s)
+#   CPM_LONG              1 asks the tests for their long form
+#   VULNDB                a local copy of the Go vulnerability database
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
