@@ -32,18 +32,23 @@ func TestMeasureFailover(t *testing.T) {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "From kill -9 of an adapter to the first ES256 signature of a request that was sent after it; %d kills each,\n", measured)
 	fmt.Fprintf(&out, "%d callers that ask without a pause over HTTPS JSON, the core and every adapter a process of its own.\n%s\n\n", probers, machine())
-	fmt.Fprintln(&out, measure(t, "two endpoints, one is killed", 2, func(w *world, e *endpoint) { e.child.kill() }))
-	fmt.Fprintln(&out, measure(t, "one endpoint, killed and started again at once", 1, func(w *world, e *endpoint) {
-		e.child.kill()
-		w.startAdapter(e)
+	fmt.Fprintln(&out, measure(t, "two endpoints, one is killed", 2, func(_ *world, e *endpoint) func() { return e.child.kill }))
+	fmt.Fprintln(&out, measure(t, "one endpoint, killed and started again at once", 1, func(w *world, e *endpoint) func() {
+		return func() {
+			e.child.kill()
+			w.startAdapter(e)
+		}
 	}))
-	fmt.Fprintln(&out, measure(t, "a managed adapter, which the core starts again", 0, func(w *world, _ *endpoint) { w.killManaged() }))
+	fmt.Fprintln(&out, measure(t, "a managed adapter, which the core starts again", 0, func(w *world, _ *endpoint) func() {
+		pid := w.managed()
+		return func() { must(w.t, syscall.Kill(pid, syscall.SIGKILL)) }
+	}))
 	t.Logf("\n%s", &out)
 	must(t, os.WriteFile(failoverEvidence, out.Bytes(), 0o644))
 }
 
-// measure repeats a kill, and gives a line with what it took.
-func measure(t *testing.T, what string, places int, kill func(*world, *endpoint)) string {
+// measure repeats a kill, and gives a line with what it took. What has to be found out before is done by prepare.
+func measure(t *testing.T, what string, places int, prepare func(*world, *endpoint) (kill func())) string {
 	t.Helper()
 	w := newWorld(t, places, timer)
 	var took, ready, held []time.Duration
@@ -57,8 +62,9 @@ func measure(t *testing.T, what string, places int, kill func(*world, *endpoint)
 		if places > 0 {
 			e = w.places[i%places]
 		}
+		kill := prepare(w, e)
 		killed := time.Now()
-		kill(w, e)
+		kill()
 		ready = append(ready, time.Since(killed))
 		took = append(took, p.served(killed))
 		p.end()
@@ -148,8 +154,8 @@ func (p *probe) end() {
 	p.callers.Wait()
 }
 
-// killManaged kills the process of the managed adapter: the child of the core.
-func (w *world) killManaged() {
+// managed is the process of the managed adapter: the child of the core.
+func (w *world) managed() int {
 	w.t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*/status")
 	must(w.t, err)
@@ -158,9 +164,9 @@ func (w *world) killManaged() {
 		if status, _ := os.ReadFile(file); strings.Contains(string(status), parent) { // one may have ended meanwhile
 			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 			must(w.t, err)
-			must(w.t, syscall.Kill(pid, syscall.SIGKILL))
-			return
+			return pid
 		}
 	}
 	w.t.Fatal("the managed adapter has no process")
+	return 0
 }

@@ -155,7 +155,7 @@ func document(addresses []string, timeout time.Duration) core.Document {
 	}
 	return core.Document{
 		Adapters: []core.AdapterEntry{a},
-		Routes: []core.RouteEntry{{FSP: "*", Operation: "*", Adapter: adapterName, Timeout: core.Duration(timeout)}},
+		Routes:   []core.RouteEntry{{FSP: "*", Operation: "*", Adapter: adapterName, Timeout: core.Duration(timeout)}},
 	}
 }
 
