@@ -114,20 +114,6 @@ func (d *Document) IsObject() bool { return d.nodes[0].kind == Object }
 // Members yields the members of a text that is an object; see Value.Members.
 func (d *Document) Members() iter.Seq2[string, Value] { return d.Root().Members() }
 
-// Lookup finds the value that is reached from the top-level object through the members of these names, one inside the
-// other. It does not go into arrays. Of members with one name it takes the first: ask Ambiguous before.
-func (d *Document) Lookup(path ...string) (Value, bool) {
-	value := d.Root()
-	for _, wanted := range path {
-		child, ok := value.first(wanted)
-		if !ok {
-			return Value{}, false
-		}
-		value = child
-	}
-	return value, true
-}
-
 // first is the first member of an object that has this name.
 func (v Value) first(wanted string) (Value, bool) {
 	for name, value := range v.Members() {

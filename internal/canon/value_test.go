@@ -100,40 +100,6 @@ func TestAppendStringEscapesOnlyWhatItMust(t *testing.T) {
 	}
 }
 
-func TestLookupGoesThroughObjects(t *testing.T) {
-	t.Parallel()
-	doc := parse(t, `{"z":1,"payee":{"b":[{"x":1}],"\u0061":{"c":"deep"}},"payer":null,"a.b":true,"":{"":2}}`)
-	for _, c := range []struct {
-		path []string
-		raw  string // "" is not there
-	}{
-		{[]string{"z"}, `1`},
-		{[]string{"payee", "a", "c"}, `"deep"`},
-		{[]string{"payee", "a"}, `{"c":"deep"}`},
-		{[]string{"payee", "b"}, `[{"x":1}]`},
-		{[]string{"payee", "b", "0"}, ``},
-		{[]string{"payee", "b", "x"}, ``},
-		{[]string{"payee", "c"}, ``},
-		{[]string{"payer"}, `null`},
-		{[]string{"payer", "x"}, ``},
-		{[]string{"a", "b"}, ``},
-		{[]string{"a.b"}, `true`},
-		{[]string{"", ""}, `2`},
-		{[]string{"none"}, ``},
-	} {
-		v, ok := doc.Lookup(c.path...)
-		if string(v.Raw()) != c.raw || ok != (c.raw != "") {
-			t.Errorf("%q: got %s %v, want %s", c.path, v.Raw(), ok, c.raw)
-		}
-	}
-	if _, ok := parse(t, `[{"a":1}]`).Lookup("a"); ok {
-		t.Error("found something in an array")
-	}
-	if v, ok := parse(t, `7`).Lookup(); !ok || v.Kind() != canon.Number {
-		t.Error("no path is not the whole")
-	}
-}
-
 func TestNestedValuesAreFound(t *testing.T) {
 	t.Parallel()
 	const text = ` {"z":1,"a":{"q\u0020":[ true, {"b":"x"},[] ],"c":{"b":2}},"d":{"e":1,"e":2,"f":3}} `

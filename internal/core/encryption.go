@@ -9,6 +9,7 @@ import (
 
 	"github.com/mojaloop/cpm/internal/canon"
 	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/fspiop"
 )
 
@@ -199,23 +200,37 @@ func outermost(fields []string) []string {
 	return kept
 }
 
-// there lists the fields that a body has; one with the value null is none.
-func there(body *canon.Document, fields []string) []string {
+// there lists the fields that a body has; one with the value null is none. A path that leads into an array is declined, as
+// nobody could say which element is meant.
+func there(body *canon.Document, fields []string) ([]string, error) {
 	var found []string
 	for _, f := range fields {
-		if v, ok := body.Lookup(strings.Split(f, ".")...); ok && v.Kind() != canon.Null {
+		at, ok := body.Root(), true
+		for name := range strings.SplitSeq(f, ".") {
+			if at.Kind() == canon.Array {
+				return nil, fault.New(fault.Invalid, "the FSP's policy names %s, which leads into an array of this message; name the array itself", f)
+			}
+			if at, ok = at.Member(name); !ok {
+				break
+			}
+		}
+		if ok && at.Kind() != canon.Null {
 			found = append(found, f)
 		}
 	}
-	return found
+	return found, nil
 }
 
-// absent is a field of those wanted that is not among those found; "" when all are.
-func absent(wanted, found []string) string {
-	for _, f := range wanted {
-		if !inside(f, found) {
-			return f
+// checkRequired declines a body that does not have every required field.
+func (w wanted) checkRequired(body *canon.Document) error {
+	found, err := there(body, w.required)
+	if err != nil {
+		return err
+	}
+	for _, f := range w.required {
+		if !slices.Contains(found, f) {
+			return fault.New(fault.Missing, "the body does not have the field %s, which the FSP's policy requires", f)
 		}
 	}
-	return ""
+	return nil
 }

@@ -127,7 +127,7 @@ func (c content) document() (*canon.Document, error) {
 	}
 	d, err := canon.Parse(c.bytes)
 	if err == nil {
-		err = d.Ambiguous()
+		err = d.AmbiguousCopied()
 	}
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the FSP's policy has fields of this message encrypted, and its body is not JSON, or readers may disagree on what it says").Because(err)

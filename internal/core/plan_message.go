@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -74,7 +75,7 @@ func (p *plan) encrypt(ctx context.Context, q *cpmv1.MessageProtectRequest) (*se
 	to := header(q, headerDestination)
 	w := subjectOf(q.GetMethod(), q.GetUri(), to).wants(p.fsp.Policy.Encryption.Send)
 	if len(w.fields) == 0 {
-		return nil, nil //nolint:nilnil // nothing to encrypt is no fault
+		return nil, nil
 	}
 	switch {
 	case to == "":
@@ -87,12 +88,12 @@ func (p *plan) encrypt(ctx context.Context, q *cpmv1.MessageProtectRequest) (*se
 	if err != nil {
 		return nil, err
 	}
-	if f := absent(w.required, there(d, w.required)); f != "" {
-		return nil, fault.New(fault.Missing, "the body does not have the field %s, which the FSP's policy wants encrypted", f)
+	if err = w.checkRequired(d); err != nil {
+		return nil, err
 	}
-	fields := there(d, w.fields)
-	if len(fields) == 0 {
-		return nil, nil //nolint:nilnil // nothing to encrypt is no fault
+	fields, err := there(d, w.fields)
+	if err != nil || len(fields) == 0 {
+		return nil, err
 	}
 	e := &cpmv1.JweEncryptRequest{Fields: fields, Encryption: w.algorithm}
 	body.into(e)
@@ -167,17 +168,13 @@ func (w wanted) checkReceived(body content, encrypted []string) error {
 	if err != nil {
 		return err
 	}
-	var inClear []string
-	for _, f := range there(d, w.fields) {
-		if !inside(f, encrypted) {
-			inClear = append(inClear, f)
-		}
+	found, err := there(d, w.fields)
+	if err != nil {
+		return err
 	}
+	inClear := slices.DeleteFunc(found, func(f string) bool { return inside(f, encrypted) })
 	if len(inClear) > 0 {
-		return fault.New(fault.Missing, "not encrypted, as the recipient's policy wants them: %s", strings.Join(inClear, ", "))
+		return fault.New(fault.Missing, "not encrypted, as the FSP's policy wants it: %s", strings.Join(inClear, ", "))
 	}
-	if f := absent(w.required, there(d, w.required)); f != "" {
-		return fault.New(fault.Missing, "the body does not have the field %s, which the recipient's policy wants encrypted", f)
-	}
-	return nil
+	return w.checkRequired(d)
 }

@@ -172,6 +172,9 @@ func TestProtectDeclinesWhatItCannotProtect(t *testing.T) {
 			q.Content = &cpmv1.MessageProtectRequest_Body{Body: `{"payer":1,"payer":2}`}
 			q.Form = "raw"
 		}, fault.Invalid},
+		"into an array": {func(q *cpmv1.MessageProtectRequest) {
+			q.Content = &cpmv1.MessageProtectRequest_Body{Body: `{"payee":{"partyIdInfo":[{"partyIdentifier":"1"}]}}`}
+		}, fault.Invalid},
 		"required field missing": {func(q *cpmv1.MessageProtectRequest) { q.Uri = "/fxQuotes" }, fault.Missing},
 		"unknown recipient": {func(q *cpmv1.MessageProtectRequest) {
 			q.Uri, q.Headers["fspiop-destination"], q.Content = "/fxQuotes", "nobody", &cpmv1.MessageProtectRequest_Body{Body: `{"a":1}`}

@@ -154,7 +154,13 @@ func devDocument() core.Document {
 		Routes:   []core.RouteEntry{{FSP: route.Any, Operation: route.Any, Adapter: "ssm1"}},
 	}
 	for _, f := range []string{devPayer, devPayee, devHub} {
-		d.FSPs = append(d.FSPs, core.FSPEntry{Name: f})
+		entry := core.FSPEntry{Name: f}
+		if f == devPayer {
+			entry.Policy.Encryption.Send = []core.EncryptionRule{{
+				Resource: "quotes", Methods: []string{"POST"}, Peers: []string{devPayee}, Fields: []string{"payer", "payee.partyIdInfo.partyIdentifier"},
+			}}
+		}
+		d.FSPs = append(d.FSPs, entry)
 		for _, principal := range devPrincipals() {
 			d.Grants = append(d.Grants, core.GrantEntry{Principal: principal, FSP: f, Operations: byName})
 		}
