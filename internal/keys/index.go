@@ -150,10 +150,10 @@ func (x *Index) Judge(series []store.Series, objects []store.Object, now time.Ti
 	}
 	for id := range about {
 		for _, v := range x.Of(cpm.FSP(x.series[id].Space), x.series[id].Name) {
-			if v.Deleted || (v.State(now) != Active && v.State(now) != PreActive) {
-				unusable = append(unusable, v)
-			} else {
+			if v.mayServe(now) {
 				usable = append(usable, v)
+			} else {
+				unusable = append(unusable, v)
 			}
 		}
 	}

@@ -107,6 +107,13 @@ func (v *Version) mayRecover(now time.Time) bool {
 	return !v.Deleted && (state == Active || state == Deactivated)
 }
 
+// mayServe says whether some request may use the version, now or later. A Deactivated one still recovers what was protected with
+// it, unless it is for signatures, of which only those of Active versions are made or verified.
+func (v *Version) mayServe(now time.Time) bool {
+	signs := v.Use == cpm.UseSignature || v.Use == cpm.UseUpdate || v.Use == cpm.UseDataSignature
+	return v.mayRecover(now) && !(signs && v.State(now) == Deactivated) || !v.Deleted && v.State(now) == PreActive
+}
+
 // mayProcess says whether signatures may be verified with the version: a superseded one still for the overlap.
 func (v *Version) mayProcess(now time.Time, overlap time.Duration) bool {
 	return !v.Deleted && v.State(now) == Active && !v.superseded(now, overlap)
