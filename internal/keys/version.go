@@ -111,7 +111,8 @@ func (v *Version) mayRecover(now time.Time) bool {
 // it, unless it is for signatures, of which only those of Active versions are made or verified.
 func (v *Version) mayServe(now time.Time) bool {
 	signs := v.Use == cpm.UseSignature || v.Use == cpm.UseUpdate || v.Use == cpm.UseDataSignature
-	return v.mayRecover(now) && !(signs && v.State(now) == Deactivated) || !v.Deleted && v.State(now) == PreActive
+	state := v.State(now)
+	return !v.Deleted && (state == Active || state == PreActive || state == Deactivated && !signs)
 }
 
 // mayProcess says whether signatures may be verified with the version: a superseded one still for the overlap.
