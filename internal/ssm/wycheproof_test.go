@@ -77,6 +77,7 @@ type vectorGroup struct {
 	TagSize                int
 	PrivateKeyPkcs8        octets
 	PublicKey              publicVector
+	private                *rsa.PrivateKey
 	Tests                  []vector
 }
 
@@ -106,13 +107,13 @@ func (o *octets) UnmarshalText(text []byte) (err error) {
 type judge func(g *general, group *vectorGroup, v *vector) (accepted bool, rule string)
 
 // run gives every vector of the files to judge.
-func run(t *testing.T, pattern string, j judge) (y tally, files int) {
+func run(t *testing.T, patterns string, j judge) (y tally, files int) {
 	t.Helper()
 	y = tally{Policy: map[string]int{}, Acceptable: map[string]int{}}
 	entries, err := fs.ReadDir(wycheproof.TestVectors, ".")
 	fatal(t, err)
 	for _, entry := range entries {
-		if ok, _ := path.Match(pattern, entry.Name()); !ok {
+		if !slices.ContainsFunc(strings.Fields(patterns), func(p string) bool { ok, _ := path.Match(p, entry.Name()); return ok }) {
 			continue
 		}
 		files++
@@ -122,6 +123,11 @@ func run(t *testing.T, pattern string, j judge) (y tally, files int) {
 		fatal(t, json.Unmarshal(text, &file))
 		for i := range file.TestGroups {
 			group, g := &file.TestGroups[i], newGeneral(t)
+			if len(group.PrivateKeyPkcs8) > 0 {
+				parsed, err := x509.ParsePKCS8PrivateKey(group.PrivateKeyPkcs8)
+				fatal(t, err)
+				group.private = parsed.(*rsa.PrivateKey)
+			}
 			for k := range group.Tests {
 				accepted, rule := j(g, group, &group.Tests[k])
 				y.count(t, entry.Name(), &group.Tests[k], accepted, rule)
@@ -207,14 +213,14 @@ func TestWycheproof(t *testing.T) {
 			Policy:     map[string]int{"hash-not-in-registry": 2, "pss-parameters-not-in-registry": 1631},
 			Acceptable: none,
 		}},
-		{"RSA OAEP", "rsa_*oaep_*_test.json", judgeUnwrapOAEP, tally{
-			Accepted: 52, Refused: 445,
-			Policy:     map[string]int{"hash-not-in-registry": 542, "label": 46, "rsa-below-2048": 120},
+		{"RSA OAEP", "rsa_*oaep_*_sha256_mgf1sha256_test.json rsa_oaep_misc_test.json", judgeUnwrapOAEP, tally{
+			Accepted: 52, Refused: 75,
+			Policy:     map[string]int{"hash-not-in-registry": 246, "label": 46, "rsa-below-2048": 120},
 			Acceptable: map[string]int{"refused: Constructed EncryptionWithLabel SmallIntegerCiphertext": 3},
 		}},
-		{"RSA OAEP with labels", "rsa_*oaep_*_test.json", judgeLabelledOAEP, tally{
-			Accepted: 98, Refused: 445,
-			Policy:     map[string]int{"hash-not-in-registry": 542, "rsa-below-2048": 120},
+		{"RSA OAEP with labels", "rsa_*oaep_*_sha256_mgf1sha256_test.json rsa_oaep_misc_test.json", judgeLabelledOAEP, tally{
+			Accepted: 98, Refused: 75,
+			Policy:     map[string]int{"hash-not-in-registry": 246, "rsa-below-2048": 120},
 			Acceptable: map[string]int{"accepted: Constructed EncryptionWithLabel SmallIntegerCiphertext": 2, "refused: Constructed EncryptionWithLabel SmallIntegerCiphertext": 1},
 		}},
 	}
@@ -369,7 +375,7 @@ func judgeSignature(g *general, group *vectorGroup, v *vector) (accepted bool, r
 	}
 	var refs []cpm.KeyRef
 	for i, name := range names {
-		refs = append(refs, g.put(byte(i+1), cpm.UseDataSignature, name, key))
+		refs = append(refs, g.once(byte(i+1), cpm.UseDataSignature, name, key))
 		a, _ := fspiop.DataAlgorithmNamed(name)
 		if err := a.Accepts(key); rule == "" && err != nil {
 			rule = fault.From(err).Cause().Error()
@@ -386,27 +392,27 @@ func judgeSignature(g *general, group *vectorGroup, v *vector) (accepted bool, r
 
 // oaep puts the group's key, and names the rule by which it is refused.
 func oaep(g *general, group *vectorGroup) (ref cpm.KeyRef, rule string) {
-	parsed, err := x509.ParsePKCS8PrivateKey(group.PrivateKeyPkcs8)
-	if err != nil {
-		return ref, "key-not-parsed"
-	}
-	key := parsed.(*rsa.PrivateKey)
-	switch err := fspiop.CheckPublicKey(key.Public()); {
+	switch err := fspiop.CheckPublicKey(group.private.Public()); {
 	case err != nil:
 		rule = fault.From(err).Cause().Error()
 	case group.Sha != "SHA-256" || group.MgfSha != "SHA-256":
 		rule = "hash-not-in-registry"
 	}
-	if _, held := g.m.ring.find(cpm.KeyID{15: 1}); !held {
-		return g.put(1, cpm.UseWrap, cpm.RSAOAEP256, key), rule
+	return g.once(1, cpm.UseWrap, cpm.RSAOAEP256, group.private), rule
+}
+
+// once puts a key unless it is there: parsing it for every vector would cost more than the vectors.
+func (g *general) once(number byte, use cpm.KeyUse, algorithm string, key any) cpm.KeyRef {
+	if _, held := g.m.ring.find(cpm.KeyID{15: number}); held {
+		return cpm.KeyRef{ID: cpm.KeyID{15: number}}
 	}
-	return cpm.KeyRef{ID: cpm.KeyID{15: 1}}, rule
+	return g.put(number, use, algorithm, key)
 }
 
 func judgeUnwrapOAEP(g *general, group *vectorGroup, v *vector) (accepted bool, rule string) {
 	ref, rule := oaep(g, group)
-	if ref == (cpm.KeyRef{}) || len(v.Ct) == 0 {
-		return false, rule
+	if len(v.Ct) == 0 || rule != "" && group.KeySize > 3072 {
+		return false, rule // nothing to unwrap is Missing; and what another rule refuses is not worth the time of large keys
 	}
 	if rule == "" && len(v.Label) > 0 {
 		rule = "label"
