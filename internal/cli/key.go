@@ -20,7 +20,7 @@ import (
 
 func (a *app) keyCommand() *cobra.Command {
 	c := a.group("key", "List, add and delete keys", "A key is named FSP/NAME and has versions; a new version takes the place of the one before.",
-		a.keyList(), a.keyGet(), a.keyAdd(), a.keyDelete(), a.keyHistory())
+		a.keyList(), a.keyGet(), a.keyAdd(), a.keyDelete(), a.keyHistory(), a.keyPolicy())
 	c.AddCommand(a.keyLife()...)
 	return c
 }

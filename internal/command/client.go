@@ -71,6 +71,11 @@ func (c *Client) Keys(ctx context.Context, f cpm.FSP, name string, history bool)
 	return ask[Keys](ctx, c, "/v1/keys", q)
 }
 
+// KeyUses says how often the versions of a key have been used.
+func (c *Client) KeyUses(ctx context.Context, f cpm.FSP, name string) (KeyUses, error) {
+	return ask[KeyUses](ctx, c, "/v1/key-uses", url.Values{"fsp": {string(f)}, "name": {name}})
+}
+
 // Routes lists the rules.
 func (c *Client) Routes(ctx context.Context) (Routes, error) {
 	return ask[Routes](ctx, c, "/v1/routes", nil)

@@ -8,6 +8,7 @@
 //	GET  /v1/adapters     adapters and their endpoints
 //	GET  /v1/fsps         participants
 //	GET  /v1/keys         ?fsp=&name=&history=true
+//	GET  /v1/key-uses     ?fsp=&name=
 //	GET  /v1/routes       rules
 //	GET  /v1/grants       grants
 //	GET  /v1/operators    users, groups and whitelists
@@ -37,6 +38,7 @@ type Core interface {
 	Adapters() []core.AdapterView
 	FSPs() []core.FSPView
 	Keys(f cpm.FSP, name string, history bool) []core.KeyView
+	Uses(ctx context.Context, f cpm.FSP, name string) ([]core.KeyUses, error)
 	Routes() []core.RouteView
 	Grants() []access.Grant
 	Operators() core.OperatorsView

@@ -30,10 +30,13 @@ func (f fake) Refresh(ctx context.Context, p cpm.Principal, o core.RefreshOrder)
 	return f.refresh(ctx, p, o)
 }
 
-func (f fake) Survey(context.Context) core.StatusView            { return core.StatusView{Name: "fake"} }
-func (f fake) Adapters() []core.AdapterView                      { return nil }
-func (f fake) FSPs() []core.FSPView                              { return nil }
-func (f fake) Keys(cpm.FSP, string, bool) []core.KeyView         { return nil }
+func (f fake) Survey(context.Context) core.StatusView    { return core.StatusView{Name: "fake"} }
+func (f fake) Adapters() []core.AdapterView              { return nil }
+func (f fake) FSPs() []core.FSPView                      { return nil }
+func (f fake) Keys(cpm.FSP, string, bool) []core.KeyView { return nil }
+func (f fake) Uses(context.Context, cpm.FSP, string) ([]core.KeyUses, error) {
+	return nil, nil
+}
 func (f fake) Routes() []core.RouteView                          { return nil }
 func (f fake) Grants() []access.Grant                            { return nil }
 func (f fake) Halt(context.Context, cpm.Principal, string) error { return nil }

@@ -29,6 +29,7 @@ func (d *Door) routes() []route {
 		{"GET /v1/adapters", d.adapters},
 		{"GET /v1/fsps", d.fsps},
 		{"GET /v1/keys", d.keys},
+		{"GET /v1/key-uses", d.keyUses},
 		{"GET /v1/routes", d.rules},
 		{"GET /v1/grants", d.grants},
 		{"GET /v1/operators", d.operators},
@@ -65,6 +66,18 @@ func (d *Door) keys(c *call) (any, error) {
 		return nil, fault.New(fault.Invalid, "history is true or false")
 	}
 	return Keys{inOrder(d.core.Keys(cpm.FSP(q["fsp"]), q["name"], q["history"] == "true"))}, nil
+}
+
+func (d *Door) keyUses(c *call) (any, error) {
+	q, err := query(c, "fsp", "name")
+	if err != nil {
+		return nil, err
+	}
+	if q["fsp"] == "" || q["name"] == "" {
+		return nil, fault.New(fault.Missing, "give fsp and name")
+	}
+	uses, err := d.core.Uses(c.Context(), cpm.FSP(q["fsp"]), q["name"])
+	return KeyUses{uses}, err
 }
 
 func (d *Door) rules(c *call) (any, error) {

@@ -75,6 +75,11 @@ type Keys struct {
 	Keys []core.KeyView `json:"keys"`
 }
 
+// KeyUses is the answer of /v1/key-uses.
+type KeyUses struct {
+	Uses []core.KeyUses `json:"uses"`
+}
+
 // Routes is the answer of /v1/routes.
 type Routes struct {
 	Routes []core.RouteView `json:"routes"`

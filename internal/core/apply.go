@@ -76,6 +76,7 @@ func actions() map[string]act {
 		"fsp.resume":    resumeFSP,
 		"key.add":       addKey,
 		"key.delete":    deleteKey,
+		"key.policy":    setKeyPolicy,
 		"key.update":    updateKey,
 		"key.restore":   restoreKey,
 

@@ -62,6 +62,7 @@ type Core struct {
 	snapshot  atomic.Pointer[Snapshot]
 	counters  *counters
 	replays   *replays
+	usage     *usage
 	updates   *updateCounters
 	imports   *keys.Imports
 	runners   *runners
@@ -104,6 +105,7 @@ func New(c Config) *Core {
 		runners: newRunners(), started: c.Now(), state: cpm.Starting, attached: newAttachments(), commands: newTally[cpm.CommandName](),
 		quotas: newQuotas(),
 	}
+	core.usage = newUsage(c.Store.TakeUses, core.log)
 	core.agreement.born = time.Now()
 	core.bytes.limit = c.BytesInFlight
 	for _, row := range cpm.Operations() {
@@ -202,6 +204,7 @@ func (c *Core) Shutdown(ctx context.Context) error {
 	c.state, c.closed = cpm.ShuttingDown, true
 	c.mu.Unlock()
 	err := errors.Join(wait(ctx, &c.inFlight), c.endAdapters(ctx))
+	c.usage.ahead.Wait()
 	c.runners.close()
 	c.become(cpm.Inactive)
 	c.log.LogAttrs(ctx, slog.LevelInfo, "the CPM is Inactive", obs.Event("cpm.inactive"))

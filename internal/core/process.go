@@ -29,6 +29,8 @@ type trip struct {
 	versions []*keys.Version
 	deadline time.Time
 	module   time.Duration
+	// trial is a request that will not be performed, by nobody in particular.
+	trial bool
 }
 
 // Process performs one request and answers it exactly once (specification, "Message Encryption/Decryption", steps 1 to
@@ -171,6 +173,11 @@ func (t *trip) selectKeys(now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if err := t.obey(keys.Occasion{
+		Caller: t.request.Caller, Operation: t.row.Operation, Hardware: t.adapter.config.Hardware(), Now: now, Trial: t.trial,
+	}); err != nil {
+		return err
+	}
 	t.request.Keys = make([]cpm.KeyRef, len(t.versions))
 	for i, v := range t.versions {
 		t.request.Keys[i] = v.Ref
@@ -188,6 +195,9 @@ func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
 		tried  []*endpoint
 	)
 	for t.endpoint = t.adapter.choose(nil); t.endpoint != nil; t.endpoint = t.adapter.choose(tried) {
+		if failed = c.spend(ctx, t); failed != nil {
+			break
+		}
 		if result, failed = c.at(ctx, t); failed == nil || !elsewhere(failed, t.row) || ctx.Err() != nil {
 			break
 		}

@@ -71,6 +71,8 @@ type KeyView struct {
 	Thumbprint string `json:"thumbprint,omitempty"`
 	// CheckValue is the key check value of a secret AES key, in hexadecimal; other secret keys have none.
 	CheckValue string `json:"checkValue,omitempty"`
+	// Policy narrows what the key may be used for, beyond its use; absent if it does not.
+	Policy *keys.Policy `json:"policy,omitempty"`
 	// Certificate is the DER of the certificate the key came in.
 	Certificate []byte `json:"certificate,omitempty"`
 }
@@ -100,7 +102,7 @@ func keyView(v *keys.Version, now time.Time) KeyView {
 		Created: store.Time(v.Row.CreatedAt), CreatedBy: v.Row.CreatedBy, Updated: store.Time(v.Row.UpdatedAt),
 		UpdatedBy: v.Row.UpdatedBy, NotBefore: date(v.Row.NotBefore), NotAfter: date(v.Row.NotAfter),
 		Superseded: date(v.Row.SupersededAt), Compromised: date(v.Row.CompromisedAt), Destroyed: date(v.Row.DestroyedAt), PublicKey: v.Row.Public,
-		CheckValue: v.CheckValue(), Certificate: v.Certificate(),
+		CheckValue: v.CheckValue(), Policy: v.Policy, Certificate: v.Certificate(),
 	}
 	if len(v.Row.Public) > 0 {
 		k.Thumbprint = keys.Thumbprint(v.Row.Public)
@@ -162,7 +164,7 @@ type Trial struct {
 // Try resolves a request without performing it: which rule, adapter and keys it would use, or why it would be declined.
 // Grants are not asked.
 func (c *Core) Try(f cpm.FSP, o cpm.Operation) Trial {
-	t := &trip{request: &cpm.Request{FSP: f, Operation: o}, row: c.rows[o], snapshot: c.snapshot.Load()}
+	t := &trip{request: &cpm.Request{FSP: f, Operation: o}, row: c.rows[o], snapshot: c.snapshot.Load(), trial: true}
 	err := c.try(t)
 	out := Trial{Adapter: t.rule.Adapter, Timeout: Duration(t.rule.Timeout), Verdict: "ok"}
 	if t.rule.Adapter != "" {

@@ -31,6 +31,8 @@ type Addition struct {
 	Symmetric bool      `json:"symmetric,omitempty"`
 	NotBefore time.Time `json:"notBefore,omitzero"`
 	NotAfter  time.Time `json:"notAfter,omitzero"`
+	// Policy is that of the key from now on; nil leaves it as it is.
+	Policy *Policy `json:"policy,omitempty"`
 
 	// strong says that CheckStrength has had Public already.
 	strong bool
@@ -181,6 +183,11 @@ func (m *Manager) series(tx *store.Tx, a Addition, actor string, now time.Time) 
 	}
 	if s.Use != string(a.Use) {
 		return nil, fault.New(fault.State, "the key is there with use %s; a key never changes its use", s.Use)
+	}
+	if a.Policy != nil {
+		if err := setPolicy(s, *a.Policy); err != nil {
+			return nil, err
+		}
 	}
 	s.Current++
 	s.Deleted = false

@@ -51,6 +51,7 @@ func newVersion(s *store.Series, o *store.Object) *Version {
 		Row:     *o,
 		Current: s.Current == o.Version,
 		Deleted: s.Deleted,
+		Policy:  storedPolicy(s),
 
 		SeriesCreated: s.CreatedAt,
 	}

@@ -43,6 +43,8 @@ type Version struct {
 	Current bool
 	// Deleted is the mark on the series.
 	Deleted bool
+	// Policy is that of the series; nil is none.
+	Policy *Policy
 	// SeriesCreated is when the first version came in.
 	SeriesCreated int64
 }

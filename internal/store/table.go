@@ -74,7 +74,7 @@ func tables(d dialect) map[string]*table {
 		t := newTable(d, l.next())
 		all[t.name] = t
 	}
-	for _, row := range []Row{&Change{}, &Replica{}} {
+	for _, row := range []Row{&Change{}, &Replica{}, &keyUse{}} {
 		t := newTable(d, row)
 		all[t.name] = t
 	}
@@ -84,7 +84,7 @@ func tables(d dialect) map[string]*table {
 // tableOf finds the description of a row's table among those that callers may write.
 func (s *Store) tableOf(row Row) (*table, error) {
 	t, ok := s.tables[row.table()]
-	if !ok || row.table() == changesTable || row.table() == replicasTable {
+	if !ok || slices.Contains([]string{changesTable, replicasTable, keyUsesTable}, row.table()) {
 		return nil, fmt.Errorf("table %s is not for callers", row.table())
 	}
 	return t, nil

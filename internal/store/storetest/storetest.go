@@ -60,6 +60,8 @@ func Test(t *testing.T, open func(t *testing.T) Target) {
 		{"news of another history is refused", newsOfAnotherHistory},
 		{"news without one of the changes is refused", newsWithoutAChange},
 		{"replicas say how far they are", replicasSay},
+		{"uses of a key are taken once", usesAreTaken},
+		{"altered count of uses is refused", alteredUses},
 		{"load sees one revision", loadSeesOneRevision},
 		{"altered column is refused", alteredColumn},
 		{"removed row is refused", removedRow},
