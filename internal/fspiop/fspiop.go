@@ -7,6 +7,8 @@
 //
 // A signature that does not verify is a Verdict with a Reason, never an error. Nothing of a message gets into a Reason, an
 // error's public text or a Verdict's Cause.
+//
+// The files named ilp have the packet, the condition and the fulfilment of transfers.
 package fspiop
 
 // Message is an HTTP request, the only kind of message FSPIOP signs.
