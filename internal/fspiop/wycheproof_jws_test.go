@@ -56,7 +56,10 @@ func (k *webKey) public() crypto.PublicKey {
 	case "RSA":
 		return &rsa.PublicKey{N: new(big.Int).SetBytes(octets(k.N)), E: int(new(big.Int).SetBytes(octets(k.E)).Int64())}
 	case "ECP-256":
-		return must(ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, octets(k.X), octets(k.Y))))
+		point, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, octets(k.X), octets(k.Y)))
+		if err == nil { // a point off the curve becomes no key
+			return point
+		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package operation
 import (
 	"context"
 	"crypto"
-	"crypto/rsa"
 	"unicode/utf8"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
@@ -72,11 +71,9 @@ func jweDecrypt(ctx context.Context, e *Engine, r *cpm.Request, q *cpmv1.JweDecr
 	return &cpm.Result{Payload: cpm.Payload{Message: out}}, nil
 }
 
-// fieldKey says whether a key is for the encryption of fields. RS256 stands in the record of RSA keys that were added with the
-// use enc before there was an algorithm of encryption to name: their use says what they are for, and it never changes.
+// fieldKey says whether a key is for the encryption of fields.
 func fieldKey(k Key) error {
-	_, isRSA := k.Public().(*rsa.PublicKey)
-	if !isRSA || k.Algorithm() != fspiop.FieldAlgorithm && k.Algorithm() != "RS256" {
+	if k.Algorithm() != fspiop.FieldAlgorithm {
 		return fault.New(fault.State, "fields are encrypted with keys for RSA-OAEP-256; add one with use enc")
 	}
 	return nil

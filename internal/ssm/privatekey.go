@@ -51,11 +51,7 @@ var (
 
 // parsePrivate makes the handle that the key's algorithm asks for, and no other: a key to decrypt with never signs.
 func parsePrivate(handle publicKey, parsed any) (operation.Key, error) {
-	algorithm := handle.algorithm
-	if handle.use == cpm.UseEncryption { // also one whose record still names the usual algorithm of signatures
-		algorithm = cpm.RSAOAEP256
-	}
-	switch algorithm {
+	switch handle.algorithm {
 	case cpm.RSAOAEP256:
 		if k, ok := parsed.(*rsa.PrivateKey); ok {
 			return &decryptingKey{handle, k}, nil

@@ -203,7 +203,7 @@ func dropped(t *testing.T, m cpm.Module) {
 }
 
 func wrongUse(t *testing.T, m cpm.Module) {
-	k := Key(t, "RS256", 1)
+	k := Key(t, "ES256", 1)
 	k.Use = cpm.UseEncryption
 	put(t, m, k)
 	if _, err := m.Do(within(t), SignRequest(k.Ref, `{}`)); !errors.Is(err, fault.State) {
