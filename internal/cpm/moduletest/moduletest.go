@@ -26,12 +26,14 @@ import (
 // FSP is the participant the suite works for.
 const FSP = cpm.FSP("payerfsp")
 
-// Test runs the suite on modules that are mandated to do jws.sign and jws.verify. Modules that are no KeyHolder are
+// Test runs the suite on modules that are mandated to do jws.sign, jws.verify, jwe.encrypt and jwe.decrypt. Modules that are no KeyHolder are
 // skipped where the suite must put keys.
 func Test(t *testing.T, create func(t *testing.T) cpm.Module) {
 	t.Helper()
 	for name, run := range map[string]func(*testing.T, cpm.Module){
 		"signs what it verifies, with every algorithm": everyAlgorithm,
+		"decrypts the fields it encrypts":              fieldEncryption,
+		"decrypts fields with a private key only":      wrongHalves,
 		"tells whose key is not held":                  notHeld,
 		"forgets dropped keys":                         dropped,
 		"refuses a key of another use":                 wrongUse,
