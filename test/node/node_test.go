@@ -3,6 +3,9 @@ package node
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -85,9 +88,8 @@ type world struct {
 	Cert     string            `json:"cert"`
 	Key      string            `json:"key"`
 	Stranger map[string]string `json:"stranger"`
-	// SigningKey and PublicKey are files with the halves of payerfsp's key, for the reference library.
-	SigningKey string `json:"signingKey"`
-	PublicKey  string `json:"publicKey"`
+	// Keys is a directory with the halves of each FSP's signing key, NAME.key and NAME.pem, for the reference library.
+	Keys string `json:"keys"`
 	// Reference is where the generations of the reference library are installed.
 	Reference string `json:"reference"`
 	// Operations are the names of all the CPM performs.
@@ -105,9 +107,10 @@ func start(t *testing.T) world {
 	w := world{
 		URL: m.URL(""), cpm: m, Operations: performed,
 		CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "client.pem"), Key: filepath.Join(dir, "client.key"),
-		Stranger:   map[string]string{"cert": filepath.Join(dir, "stranger.pem"), "key": filepath.Join(dir, "stranger.key")},
-		SigningKey: filepath.Join(dir, "payerfsp.key"), PublicKey: filepath.Join(dir, "payerfsp.pem"),
+		Stranger: map[string]string{"cert": filepath.Join(dir, "stranger.pem"), "key": filepath.Join(dir, "stranger.key")},
+		Keys:     filepath.Join(dir, "keys"),
 	}
+	fatal(t, os.Mkdir(w.Keys, 0o700))
 	var err error
 	w.Reference, err = filepath.Abs("../interop/node/node_modules")
 	fatal(t, err)
@@ -146,20 +149,29 @@ func everything() ([]string, core.Document) {
 	return names, d
 }
 
-// addKeys gives payerfsp a key whose halves the reference library has too, and everybody others.
+// addKeys gives every FSP a key whose halves the reference library has too, as it wants them written.
 func (w world) addKeys(t *testing.T) {
 	t.Helper()
-	pair, err := rsa.GenerateKey(rand.Reader, 2048)
+	for _, fsp := range []string{"payerfsp", "Hub"} {
+		pair, err := rsa.GenerateKey(rand.Reader, 2048)
+		fatal(t, err)
+		w.addKey(t, fsp, &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(pair)}, pair)
+	}
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	fatal(t, err)
+	der, err := x509.MarshalECPrivateKey(pair)
+	fatal(t, err)
+	w.addKey(t, "payeefsp", &pem.Block{Type: "EC PRIVATE KEY", Bytes: der}, pair)
+}
+
+func (w world) addKey(t *testing.T, fsp string, private *pem.Block, pair crypto.Signer) {
+	t.Helper()
 	public, err := x509.MarshalPKIXPublicKey(pair.Public())
 	fatal(t, err)
-	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(pair)})
-	fatal(t, os.WriteFile(w.SigningKey, private, 0o600))
-	fatal(t, os.WriteFile(w.PublicKey, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o600))
-	w.cpm.AddKey(keys.Addition{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature}, private)
-	for _, fsp := range []cpm.FSP{"payeefsp", "Hub"} {
-		w.cpm.AddKey(keys.Addition{FSP: fsp, Name: "jws", Use: cpm.UseSignature, Generate: "ES256"}, nil)
-	}
+	file := filepath.Join(w.Keys, fsp)
+	fatal(t, os.WriteFile(file+".key", pem.EncodeToMemory(private), 0o600))
+	fatal(t, os.WriteFile(file+".pem", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o600))
+	w.cpm.AddKey(keys.Addition{FSP: cpm.FSP(fsp), Name: "jws", Use: cpm.UseSignature}, pem.EncodeToMemory(private))
 }
 
 func build(t *testing.T) {

@@ -64,7 +64,7 @@ test('items of a batch have their results in their places', async (t) => {
   const results = await client(t).batch([
     { fsp: 'payerfsp', jwsSign: message },
     { fsp: 'nosuchfsp', jwsVerify: message },
-    { fsp: 'Hub', jwsSign: { ...message, headers: { 'fspiop-source': 'Hub' } } },
+    { fsp: 'payeefsp', jwsSign: { ...message, headers: { 'fspiop-source': 'payeefsp' } } },
   ]);
   assert.deepEqual(results.map((r) => r.status), ['fulfilled', 'rejected', 'fulfilled']);
   assert.equal(results[0].value.jwsSign.algorithm, 'RS256');
@@ -84,8 +84,8 @@ test('an FSP with any name stays one part of the path', async (t) => {
 
 test('many calls share few connections and are all answered', async (t) => {
   const cpm = client(t, { maxSockets: 2 });
-  const bodies = await Promise.all(Array.from({ length: 40 }, (_, i) => cpm.jwsSign('Hub', {
-    ...message, headers: { 'fspiop-source': 'Hub' }, body: `{"i":${i}}`,
+  const bodies = await Promise.all(Array.from({ length: 40 }, (_, i) => cpm.jwsSign('payeefsp', {
+    ...message, headers: { 'fspiop-source': 'payeefsp' }, body: `{"i":${i}}`,
   })));
   assert.deepEqual(bodies.map((b) => b.body), bodies.map((_, i) => `{"i":${i}}`));
 });

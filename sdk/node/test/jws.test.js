@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
+const path = require('node:path');
 const { test } = require('node:test');
 const { inspect } = require('node:util');
 
@@ -11,8 +12,8 @@ const { InvalidSignatureError, Jws } = require('..');
 const { client, json, options, played, quote, reference, silent, world } = require('./world.js');
 
 const generations = ['a', 'b', 'c'];
-const signingKey = readFileSync(world.signingKey, 'utf8');
-const validationKeys = { payerfsp: readFileSync(world.publicKey, 'utf8') };
+const signingKey = readFileSync(path.join(world.keys, 'payerfsp.key'), 'utf8');
+const validationKeys = { payerfsp: readFileSync(path.join(world.keys, 'payerfsp.pem'), 'utf8') };
 // Throws if it does not; what it returns differs between generations.
 const validate = (generation, headers, body) => new (reference(generation).Jws.validator)({ logger: silent, validationKeys }).validate({ headers, body });
 
