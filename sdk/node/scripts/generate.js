@@ -54,7 +54,8 @@ function messages(document) {
 
 function operationsOf(document) {
   return Object.entries(document.paths)
-    .filter(([p, methods]) => p.startsWith(prefix) && methods.post)
+    // Other names of an operation, for callers that know it by those, are left out.
+    .filter(([p, { post }]) => p.startsWith(prefix) && post && !post.operationId.endsWith('_alias'))
     .map(([p, { post }]) => ({
       name: post.operationId.replace(/_(.)/g, (_, letter) => letter.toUpperCase()),
       path: p.slice(prefix.length),

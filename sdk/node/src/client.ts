@@ -1,6 +1,6 @@
 import { Connection, type Answer } from './connection.js';
 import { CpmError, declined, information } from './errors.js';
-import type { BatchResponse, ProcessRequest, ProcessResponse } from './messages.js';
+import type { BatchResponse, JWKSet, ProcessRequest, ProcessResponse } from './messages.js';
 import { Operations, paths, type OperationName } from './operations.js';
 import type { CallOptions, ClientOptions } from './options.js';
 import { Retry, wait } from './retry.js';
@@ -48,12 +48,14 @@ export class Client extends Operations {
     return await this.#repeat('GET', '/openapi.json', '', true, options) as Record<string, unknown>;
   }
 
-  protected override call(operation: OperationName, fsp: string, request: object, options: CallOptions = {}): Promise<unknown> {
-    if (typeof fsp !== 'string' || fsp === '' || fsp === '.' || fsp === '..') {
-      return Promise.reject(new TypeError('fsp is the name of the FSP'));
-    }
-    const path = `/v1/fsps/${encodeURIComponent(fsp)}/${paths[operation]}`;
-    return this.#post(path, request, !remembering.has(operation), options);
+  /** The public keys of an FSP that this caller may verify with or encrypt for; without an FSP those of the hub. */
+  async jwks(fsp?: string, options: CallOptions = {}): Promise<JWKSet> {
+    const path = fsp === undefined ? '/.well-known/jwks.json' : pathOf(fsp, 'jwks.json');
+    return await this.#repeat('GET', path, '', true, options) as JWKSet;
+  }
+
+  protected override async call(operation: OperationName, fsp: string, request: object, options: CallOptions = {}): Promise<unknown> {
+    return this.#post(pathOf(fsp, paths[operation]), request, !remembering.has(operation), options);
   }
 
   #post(path: string, request: object, repeatable: boolean, options: CallOptions): Promise<unknown> {
@@ -76,6 +78,12 @@ export class Client extends Operations {
       }
     }
   }
+}
+
+/** A path below that of an FSP, whatever the name has in it. */
+function pathOf(fsp: string, rest: string): string {
+  if (typeof fsp !== 'string' || fsp === '' || fsp === '.' || fsp === '..') throw new TypeError('fsp is the name of the FSP');
+  return `/v1/fsps/${encodeURIComponent(fsp)}/${rest}`;
 }
 
 /** The result in an answer; a decline is thrown. */

@@ -127,6 +127,22 @@ export interface IlpVerifyResponse {
   valid?: boolean | undefined;
 }
 
+export interface JWK {
+  alg: string;
+  crv?: string | undefined;
+  e?: string | undefined;
+  kid: string;
+  kty: string;
+  n?: string | undefined;
+  use: string;
+  x?: string | undefined;
+  y?: string | undefined;
+}
+
+export interface JWKSet {
+  keys: JWK[];
+}
+
 export interface JweDecryptRequest {
   body?: string | undefined;
   bodyBase64?: Base64 | undefined;

@@ -3,7 +3,8 @@
 // The client against a running CPM.
 
 const assert = require('node:assert/strict');
-const { copyFileSync, mkdtempSync, rmSync } = require('node:fs');
+const { createPublicKey } = require('node:crypto');
+const { copyFileSync, mkdtempSync, readFileSync, rmSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
@@ -92,6 +93,15 @@ test('many calls share few connections and are all answered', async (t) => {
 
 test('the CPM describes itself', async (t) => {
   assert.equal((await client(t).openapi()).openapi, '3.1.0');
+});
+
+test('public keys of FSPs and of the hub can be read', async (t) => {
+  const cpm = client(t);
+  const [payee, hub] = await Promise.all([cpm.jwks('payeefsp'), cpm.jwks()]);
+  assert.deepEqual(payee.keys.map((k) => k.crv), ['P-256']);
+  assert.deepEqual(hub.keys.map((k) => k.kty), ['RSA']);
+  const pem = createPublicKey(readFileSync(path.join(world.keys, 'payeefsp.pem')));
+  assert.deepEqual({ ...pem.export({ format: 'jwk' }), ...payee.keys[0] }, payee.keys[0]);
 });
 
 test('an authority that did not issue the certificate of the CPM is not believed', async (t) => {
