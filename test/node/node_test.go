@@ -17,6 +17,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -34,6 +36,12 @@ var update = flag.Bool("update", false, "write the generated files of the SDK")
 
 const sdk = "../../sdk/node"
 
+// fewest is the number of tests the suite has at least.
+const fewest = 50
+
+// ilpSecret is payeefsp's, as the reference library takes it.
+const ilpSecret = "a secret of the test"
+
 // stranger is the name in a certificate that has no grants.
 const stranger = "stranger.example"
 
@@ -48,7 +56,16 @@ func TestSDK(t *testing.T) {
 	for _, file := range suite {
 		arguments = append(arguments, filepath.Join("test", filepath.Base(file)))
 	}
-	t.Log(node(t, nil, []string{"CPM_TEST_WORLD=" + string(world)}, arguments...))
+	out := node(t, nil, []string{"CPM_TEST_WORLD=" + string(world)}, arguments...)
+	t.Log(out)
+	// A file whose loading fails would not always count as a failed test.
+	passed := regexp.MustCompile(`(?m)^. pass (\d+)$`).FindStringSubmatch(out)
+	if passed == nil {
+		t.Fatal("the suite does not say how many tests passed")
+	}
+	if n, err := strconv.Atoi(passed[1]); err != nil || n < fewest {
+		t.Errorf("%s tests passed, there are %d at least", passed[1], fewest)
+	}
 }
 
 // TestGeneratedFilesAreCurrent compares the messages and operations of the SDK with what the CPM of this commit describes.
@@ -90,6 +107,8 @@ type world struct {
 	Stranger map[string]string `json:"stranger"`
 	// Keys is a directory with the halves of each FSP's signing key, NAME.key and NAME.pem, for the reference library.
 	Keys string `json:"keys"`
+	// ILPSecret is payeefsp's.
+	ILPSecret string `json:"ilpSecret"`
 	// Reference is where the generations of the reference library are installed.
 	Reference string `json:"reference"`
 	// Operations are the names of all the CPM performs.
@@ -108,7 +127,7 @@ func start(t *testing.T) world {
 		URL: m.URL(""), cpm: m, Operations: performed,
 		CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "client.pem"), Key: filepath.Join(dir, "client.key"),
 		Stranger: map[string]string{"cert": filepath.Join(dir, "stranger.pem"), "key": filepath.Join(dir, "stranger.key")},
-		Keys:     filepath.Join(dir, "keys"),
+		Keys:     filepath.Join(dir, "keys"), ILPSecret: ilpSecret,
 	}
 	fatal(t, os.Mkdir(w.Keys, 0o700))
 	var err error
@@ -162,6 +181,7 @@ func (w world) addKeys(t *testing.T) {
 	der, err := x509.MarshalECPrivateKey(pair)
 	fatal(t, err)
 	w.addKey(t, "payeefsp", &pem.Block{Type: "EC PRIVATE KEY", Bytes: der}, pair)
+	w.cpm.AddKey(keys.Addition{FSP: "payeefsp", Name: "ilp", Use: cpm.UseILP, Symmetric: true}, []byte(ilpSecret))
 }
 
 func (w world) addKey(t *testing.T, fsp string, private *pem.Block, pair crypto.Signer) {

@@ -1,3 +1,3 @@
 // The same objects for `import` as for `require`: a process that loads both ways has one set of classes.
-export { Client, CpmError, InvalidSignatureError, Jws, kinds } from './index.js';
+export { Client, CpmError, Ilp, InvalidSignatureError, Jws, kinds } from './index.js';
 export type * from './index.js';

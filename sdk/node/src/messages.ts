@@ -88,6 +88,7 @@ export interface IlpDecodeResponse {
   agrees?: boolean | undefined;
   amount?: string | undefined;
   condition?: string | undefined;
+  data?: Base64 | undefined;
   expiresAt?: string | undefined;
   reason?: string | undefined;
   transaction?: string | undefined;
@@ -95,6 +96,8 @@ export interface IlpDecodeResponse {
 }
 
 export interface IlpFulfilRequest {
+  condition?: string | undefined;
+  form?: string | undefined;
   fxQuote?: IlpQuote | undefined;
   ilpPacket?: string | undefined;
   key?: KeySelector | undefined;

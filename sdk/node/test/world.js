@@ -52,9 +52,16 @@ function json(response, body) {
   response.end(JSON.stringify(body));
 }
 
-// A generation of the reference library: 'a', 'b' or 'c'.
+// A generation of the reference library: 'a', 'b' or 'c'. Its logger takes uncaught exceptions and goes on, so that a test file
+// that failed would pass; its handlers are taken away again.
 function reference(generation) {
-  return require(path.join(world.reference, `sdk-${generation}`));
+  const events = ['uncaughtException', 'unhandledRejection'];
+  const before = events.map((event) => process.listeners(event));
+  const library = require(path.join(world.reference, `sdk-${generation}`));
+  events.forEach((event, i) => {
+    for (const listener of process.listeners(event)) if (!before[i].includes(listener)) process.removeListener(event, listener);
+  });
+  return library;
 }
 
 // What the reference library insists on.
