@@ -32,12 +32,13 @@ async function consumer(t) {
   return dir;
 }
 
-test('the package has the built files of every source, its licence and its description, and nothing else', () => {
+test('the package has the built files of every source, the patch, its licence and its description, and nothing else', () => {
   const built = readdirSync(path.join(sdk, 'src')).flatMap((name) => {
     const [, base, letter] = /^(.*)\.(m?)ts$/.exec(name);
     return [`dist/${base}.${letter}js`, `dist/${base}.d.${letter}ts`];
   });
-  assert.deepEqual(fields.files.map((f) => f.path).sort(), [...built, 'LICENSE', 'README.md', 'package.json'].sort());
+  const patches = readdirSync(path.join(sdk, 'patches')).map((name) => `patches/${name}`);
+  assert.deepEqual(fields.files.map((f) => f.path).sort(), [...built, ...patches, 'LICENSE', 'README.md', 'package.json'].sort());
   assert.equal(readFileSync(path.join(sdk, 'LICENSE'), 'utf8'), readFileSync(path.join(sdk, '../../LICENSE'), 'utf8'));
 });
 
