@@ -28,7 +28,7 @@ func (r *rig) dataKey(fsp cpm.FSP, name string) {
 	r.addKey(keys.Addition{FSP: fsp, Name: name, Use: cpm.UseDataEncryption, Generate: "A256GCM"})
 }
 
-func (r *rig) encrypt(key *cpmv1.KeySelector) []byte {
+func (r *rig) encryptUnder(key *cpmv1.KeySelector) []byte {
 	r.t.Helper()
 	q := &cpmv1.EncryptRequest{Plaintext: []byte("x"), Key: key}
 	result, err := r.Process(r.t.Context(), r.request("payerfsp", cpm.Encrypt, q))
@@ -64,7 +64,7 @@ func TestACiphertextChoosesItsKey(t *testing.T) {
 	r.dataKey("payerfsp", "other")
 	r.dataKey("payerfsp", "data")
 	data := &cpmv1.KeySelector{Name: "data"}
-	first := r.encrypt(data)
+	first := r.encryptUnder(data)
 	for range 4 {
 		r.dataKey("payerfsp", "data")
 	}
@@ -95,7 +95,7 @@ func TestACiphertextWhoseKeyMayNotBeUsedIsRefused(t *testing.T) {
 	r := running(t, withData)
 	r.dataKey("payerfsp", "data")
 	r.dataKey("payeefsp", "data")
-	sealed := r.encrypt(nil)
+	sealed := r.encryptUnder(nil)
 	r.dataKey("payerfsp", "data")
 	which := keys.Which{FSP: "payerfsp", Name: "data", Version: 1}
 	r.mustChange("key.deactivate", "", which)
@@ -120,7 +120,7 @@ func TestACiphertextWhoseKeyMayNotBeUsedIsRefused(t *testing.T) {
 	refused("other data", "payerfsp", &cpmv1.DecryptRequest{Ciphertext: sealed, AssociatedData: []byte("y")})
 	r.mustChange("key.compromise", "", which)
 	refused("a compromised version", "payerfsp", &cpmv1.DecryptRequest{Ciphertext: sealed})
-	sealed = r.encrypt(nil)
+	sealed = r.encryptUnder(nil)
 	r.mustChange("key.suspend", "", keys.Which{FSP: "payerfsp", Name: "data"})
 	refused("a suspended version", "payerfsp", &cpmv1.DecryptRequest{Ciphertext: sealed})
 	r.mustChange("key.delete", "", core.KeyDocument{FSP: "payerfsp", Name: "data"})
