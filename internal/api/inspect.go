@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
@@ -20,6 +21,14 @@ type (
 	dataful    interface{ GetData() []byte }
 	plaintext  interface{ GetPlaintext() []byte }
 	ciphertext interface{ GetCiphertext() []byte }
+	// The texts of a quote or transaction, and of a packet with its transfer.
+	quoting interface {
+		GetTransaction() string
+		GetQuote() *cpmv1.IlpQuote
+		GetFxQuote() *cpmv1.IlpQuote
+	}
+	packed      interface{ GetIlpPacket() string }
+	transferred interface{ GetTransfer() string }
 )
 
 // envelope is what a message weighs beside its body and headers.
@@ -42,7 +51,24 @@ func (l *Limits) inspect(m proto.Message) (size int, e *fault.Error) {
 		}
 		size += n
 	}
-	return size + l.inspectData(m), nil
+	return size + l.inspectData(m) + inspectILP(m), nil
+}
+
+// inspectILP weighs the texts of ILP; the decoders bound them.
+func inspectILP(m proto.Message) (size int) {
+	if q, ok := m.(quoting); ok {
+		size += len(q.GetTransaction())
+		for _, quote := range []*cpmv1.IlpQuote{q.GetQuote(), q.GetFxQuote()} {
+			size += len(quote.GetRequest()) + len(quote.GetResponse())
+		}
+	}
+	if p, ok := m.(packed); ok {
+		size += len(p.GetIlpPacket())
+	}
+	if t, ok := m.(transferred); ok {
+		size += len(t.GetTransfer())
+	}
+	return size
 }
 
 // inspectData weighs the data of general operations; the decoders bound it.

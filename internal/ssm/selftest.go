@@ -52,7 +52,7 @@ func SelfTest() error {
 			return fmt.Errorf("%s has no known answer", name)
 		}
 	}
-	return nil
+	return selfTestILP()
 }
 
 func (a answer) check() error {
