@@ -33,7 +33,7 @@ lint: tools ## vet, staticcheck, linters, proto lint
 	buf lint
 
 unit: ## tests of the product's packages
-	go test -race ./internal/... ./cmd/...
+	go test -race ./internal/... ./cmd/... ./sdk/...
 
 interop: ## tests against the official Node library
 	@bash scripts/node.sh

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -195,7 +196,13 @@ func (s *session) perform(q *inquiry, id uint64, f *frame, accepted bool) (out *
 	if own := cpm.ParseTraceParent(in.GetTraceparent()); own != "" {
 		q.trace = own
 	}
-	return s.door.processEnvelope(s.work, q, in.GetRequest())
+	work := s.work
+	if ms := in.GetTimeoutMs(); ms > 0 {
+		var done context.CancelFunc
+		work, done = context.WithTimeout(work, time.Duration(ms)*time.Millisecond)
+		defer done()
+	}
+	return s.door.processEnvelope(work, q, in.GetRequest())
 }
 
 // claim takes an id for the time its request is under way.

@@ -221,3 +221,28 @@ func TestAMessageOverTheHardLimitEndsTheStream(t *testing.T) {
 	}
 	waitFor(t, func() bool { return h.counts.outcomes()["too-large"] == 1 })
 }
+
+func TestARequestOfAStreamCarriesItsOwnDeadline(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+		if _, limited := ctx.Deadline(); !limited {
+			return echo(ctx, r)
+		}
+		<-ctx.Done()
+		return nil, fault.New(fault.Timeout, "too late").Because(ctx.Err())
+	})
+	c := h.talk(t.Context())
+	request := &cpmv1.ProcessRequest{Fsp: "f", Operation: &cpmv1.ProcessRequest_JwsVerify{JwsVerify: &cpmv1.JwsVerifyRequest{}}}
+	if err := c.Send(&cpmv1.StreamRequest{Id: 1, Request: request, TimeoutMs: 1}); err != nil {
+		t.Fatal(err)
+	}
+	c.ask(2, request)
+	got := map[uint64]string{}
+	for range 2 {
+		id, r := c.hear()
+		got[id] = refused(r)
+	}
+	if diff := cmp.Diff(map[uint64]string{1: "timeout", 2: "none"}, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -915,7 +915,10 @@ type StreamRequest struct {
 	Id      uint64          `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Request *ProcessRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	// The place of this request in a distributed trace (W3C Trace Context), in place of the stream's own.
-	Traceparent   string `protobuf:"bytes,3,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	Traceparent string `protobuf:"bytes,3,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	// How long the caller waits for the answer, in milliseconds from when the request has arrived; 0 is as long as the route
+	// does.
+	TimeoutMs     uint32 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -969,6 +972,13 @@ func (x *StreamRequest) GetTraceparent() string {
 		return x.Traceparent
 	}
 	return ""
+}
+
+func (x *StreamRequest) GetTimeoutMs() uint32 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
 }
 
 type StreamResponse struct {
@@ -1095,11 +1105,13 @@ const file_cpm_v1_crypto_proto_rawDesc = "" +
 	"\fBatchRequest\x12,\n" +
 	"\x05items\x18\x01 \x03(\v2\x16.cpm.v1.ProcessRequestR\x05items\"B\n" +
 	"\rBatchResponse\x121\n" +
-	"\aresults\x18\x01 \x03(\v2\x17.cpm.v1.ProcessResponseR\aresults\"s\n" +
+	"\aresults\x18\x01 \x03(\v2\x17.cpm.v1.ProcessResponseR\aresults\"\x92\x01\n" +
 	"\rStreamRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x120\n" +
 	"\arequest\x18\x02 \x01(\v2\x16.cpm.v1.ProcessRequestR\arequest\x12 \n" +
-	"\vtraceparent\x18\x03 \x01(\tR\vtraceparent\"U\n" +
+	"\vtraceparent\x18\x03 \x01(\tR\vtraceparent\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x04 \x01(\rR\ttimeoutMs\"U\n" +
 	"\x0eStreamResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x123\n" +
 	"\bresponse\x18\x02 \x01(\v2\x17.cpm.v1.ProcessResponseR\bresponse2\xc5\x01\n" +
