@@ -19,7 +19,7 @@ func Example() {
 		Logger:    slog.Default(),
 	})
 	if err != nil {
-		slog.Error(err.Error())
+		fmt.Println(err) // the configuration, or a file it names
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
