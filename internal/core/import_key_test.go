@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/keys"
 )
 
 func (r *rig) importKey(fsp, address string) (*cpmv1.ImportKeyReply, error) {
@@ -203,4 +205,64 @@ func TestImportKeysAreBoundedAndExpire(t *testing.T) {
 	}
 	r.BeginShutdown(t.Context())
 	kind(t, ask("payerfsp", "192.0.2.9"), fault.Unavailable)
+}
+
+// Secret keys come sealed too. What the use and the algorithm say, not what the bytes look like, decides which they are.
+func TestASealedSecretKeyIsTakenAsOne(t *testing.T) {
+	t.Parallel()
+	r := running(t)
+	p := r.enrol("payerfsp", newEdKey(t))
+	sealedFor := func(name, use, algorithm string, plain []byte) claims {
+		c := p.sealed(name, p.sealTo(plain, sealing{}))
+		c["use"] = use
+		if algorithm != "" {
+			c["algorithm"] = algorithm
+		}
+		return c
+	}
+	key := []byte("0123456789abcdef0123456789abcdef")
+	for _, c := range []struct{ name, use, algorithm, becomes string }{
+		{"ilp", "ilp", "", "HS256"},
+		{"mac", "mac", "", "HS256"},
+		{"cmac", "mac", "A256CMAC", "A256CMAC"},
+		{"data", "data-enc", "A256GCM", "A256GCM"},
+		{"wrap", "wrap", "A256KW", "A256KW"},
+	} {
+		p.mustSend(sealedFor(c.name, c.use, c.algorithm, key))
+		if v := p.versions(c.name)[0]; v.Kind != "secret" || v.Algorithm != c.becomes || v.Bits != 256 || len(v.PublicKey) != 0 {
+			t.Errorf("%s: %+v", c.name, v)
+		}
+	}
+	p.mustSend(sealedFor("hpke", "data-enc", "", pkcs8(t, newECKey(t))))
+	if v := p.versions("hpke")[0]; v.Kind != "private" || v.Algorithm != "HPKE-0" {
+		t.Errorf("%+v", v)
+	}
+	for name, c := range map[string]struct {
+		name, use, algorithm string
+		plain                []byte
+	}{
+		"too short":               {"mac", "mac", "HS256", key[:31]},
+		"nothing":                 {"ilp", "ilp", "", nil},
+		"a secret for signatures": {"jws", "sig", "", key},
+		"a secret without a name": {"data", "data-enc", "", key},
+		"another use's algorithm": {"mac", "mac", "A256GCM", key},
+		"no algorithm there is":   {"mac", "mac", "HS1", key},
+	} {
+		if _, err := p.send(sealedFor(c.name, c.use, c.algorithm, c.plain)); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		r.pass(11 * time.Minute) // the import key of an update that was not even read is still out
+	}
+	_, err := p.send(p.add("mac", "mac", newECKey(t)))
+	kind(t, err, fault.Invalid) // a public key, where all keys are secret
+	r.mustChange("key.compromise", "payerfsp/mac", map[string]any{"fsp": "payerfsp", "name": "mac"})
+	_, err = p.send(sealedFor("mac", "mac", "", key))
+	if !errors.Is(err, keys.RuleReturning) {
+		t.Errorf("a compromised secret came back: %v", err)
+	}
+	database, err := os.ReadFile(r.path)
+	r.must(err)
+	if strings.Contains(r.log.all.String(), string(key)) || bytes.Contains(database, key) {
+		t.Error("the secret is in the log or in the database")
+	}
 }
