@@ -339,6 +339,9 @@ func TestPlanIsForKnownFSPsInService(t *testing.T) {
 	q.Payload = cpm.Payload{Message: &cpmv1.MessageOpenRequest{}}
 	_, err := r.Process(t.Context(), q)
 	kind(t, err, fault.Invalid)
+	if trial := r.Try("payerfsp", cpm.MessageProtect); trial.Verdict != "invalid" || trial.Adapter != "" {
+		t.Errorf("a trial says %+v", trial)
+	}
 	r.mustChange("fsp.suspend", "payerfsp", nil)
 	_, err = r.Process(t.Context(), r.protectRequest("/quotes", quote))
 	kind(t, err, fault.State)

@@ -186,6 +186,9 @@ func (c *Core) try(t *trip) error {
 	if _, err := t.snapshot.active(t.request.FSP); err != nil {
 		return err
 	}
+	if t.row.Planned {
+		return fault.New(fault.Invalid, "the operation has no route of its own; test those it is made of: jws.sign and jwe.encrypt, or jws.verify and jwe.decrypt")
+	}
 	if err := t.route(); err != nil {
 		return err
 	}

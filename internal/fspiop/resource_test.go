@@ -120,3 +120,19 @@ func TestURISaysWhatItIsAbout(t *testing.T) {
 		}
 	}
 }
+
+func FuzzAddressed(f *testing.F) {
+	for _, uri := range []string{"/quotes/1/error", "https://h/a/%71uotes?x=/error", "/%zz//transfers", "", "?", "/parties/MSISDN/1/"} {
+		f.Add(uri)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		resource, failure := Addressed(uri)
+		if resource == "" && failure || resource != "" && !slices.Contains(Resources(), resource) {
+			t.Errorf("%q: %q %v", uri, resource, failure)
+		}
+		// What a signature takes for a resource is one here too.
+		if signed := serviceURI(uri); startsWithResource(signed) && resource == "" {
+			t.Errorf("%q: the signature is about %q", uri, signed)
+		}
+	})
+}
