@@ -80,7 +80,7 @@ func (p *process) prepare(ctx context.Context) error {
 		p.log.LogAttrs(ctx, slog.LevelWarn, "memory could not be kept out of core dumps", obs.Event("cpm.harden"), obs.Adapter(p.Name), obs.Err(err))
 	}
 	tune()
-	if err := ssm.SelfTest(); err != nil {
+	if err := ssm.SelfTest(ctx); err != nil {
 		return fault.New(fault.Device, "the cryptography of this binary does not work").Because(err)
 	}
 	if p.inherited != nil {

@@ -51,8 +51,8 @@ func (s *server) selfChecks(ctx context.Context) error {
 	return nil
 }
 
-func (s *server) checkAlgorithms(context.Context) (string, error) {
-	if err := ssm.SelfTest(); err != nil {
+func (s *server) checkAlgorithms(ctx context.Context) (string, error) {
+	if err := ssm.SelfTest(ctx); err != nil {
 		return "", fault.New(fault.Device, "the cryptography of this binary does not work").Because(err)
 	}
 	return "every algorithm gives its known answer", nil

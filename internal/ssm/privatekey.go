@@ -5,6 +5,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/x509"
 	"io"
 
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -78,4 +79,13 @@ func parseAgreeing(handle publicKey, parsed any) (operation.Key, error) {
 		}
 	}
 	return nil, fault.New(fault.Device, "the key cannot agree on secrets")
+}
+
+// publicOf is the public half of a private key, encoded.
+func publicOf(parsed any) ([]byte, error) {
+	k, ok := parsed.(interface{ Public() crypto.PublicKey })
+	if !ok {
+		return nil, fault.New(fault.Device, "the key has no public half")
+	}
+	return x509.MarshalPKIXPublicKey(k.Public())
 }

@@ -23,9 +23,10 @@ var update = flag.Bool("update", false, "make new known answers")
 func TestSelfTestPasses(t *testing.T) {
 	if *update {
 		writeAnswers(t)
+		writeDataAnswers(t)
 		return
 	}
-	if err := SelfTest(); err != nil {
+	if err := SelfTest(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
