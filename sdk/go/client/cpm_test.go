@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,7 +107,7 @@ func TestEveryCallHasOneAnswerWhileTheCPMIsStoppedAndStarted(t *testing.T) {
 	h := open(t, signingKey)
 	c := h.client(func(c *client.Config) { c.Attempts, c.Wait = 20, time.Minute })
 	h.must(c.Ready(t.Context()))
-	const items = 4000
+	const items = 1500
 	answered := make(chan []client.Result, 1)
 	go func() { answered <- c.Batch(t.Context(), repeat(signing(), items)) }()
 	for range 2 {
@@ -118,6 +119,56 @@ func TestEveryCallHasOneAnswerWhileTheCPMIsStoppedAndStarted(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"ok": items}, kinds(<-answered)); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestEveryCallHasOneAnswerWhileConnectionsAreCut: what a CPM that is killed looks like from here. Signatures are sent again;
+// protected messages are done, or may have been.
+func TestEveryCallHasOneAnswerWhileConnectionsAreCut(t *testing.T) {
+	t.Parallel()
+	h := open(t, signingKey)
+	open := make(chan net.Conn, 1000)
+	c := h.client(func(c *client.Config) {
+		c.Attempts, c.Wait = 50, time.Minute
+		c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			conn, err := h.dial(ctx, address)
+			if err == nil {
+				open <- conn
+			}
+			return conn, err
+		}
+	})
+	h.must(c.Ready(t.Context()))
+	const items = 1000
+	var requests []*cpmv1.ProcessRequest
+	for range items / 2 {
+		protect := &cpmv1.MessageProtectRequest{
+			Method: "POST", Uri: "/quotes", Headers: headers, Content: &cpmv1.MessageProtectRequest_Body{Body: "{}"},
+		}
+		requests = append(requests, signing(), &cpmv1.ProcessRequest{
+			Fsp: "payerfsp", Operation: &cpmv1.ProcessRequest_MessageProtect{MessageProtect: protect},
+		})
+	}
+	answered := make(chan []client.Result, 1)
+	go func() { answered <- c.Batch(t.Context(), requests) }()
+	var results []client.Result
+	for cuts := 0; results == nil; {
+		select {
+		case results = <-answered:
+		case conn := <-open:
+			if cuts++; cuts > 20 {
+				continue // let the rest come to its end
+			}
+			time.Sleep(10 * time.Millisecond) // so that some are under way; nothing depends on how many
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			_ = conn.Close()
+		}
+	}
+	for i, r := range results {
+		if (r.Err == nil) == (r.Response == nil) || i%2 == 0 && r.Err != nil || r.Err != nil && !errors.Is(r.Err, client.OutcomeUnknown) {
+			t.Fatalf("item %d: %v %v", i, r.Response, r.Err)
+		}
+	}
+	t.Log(kinds(results))
 }
 
 func TestTheCertificateOfNowIsUsed(t *testing.T) {

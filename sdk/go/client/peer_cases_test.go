@@ -110,6 +110,7 @@ func TestABusyCPMIsAskedAgainAfterTheTimeItSays(t *testing.T) {
 	t.Parallel()
 	var left atomic.Int64
 	left.Store(2)
+	advice := "30"
 	var last time.Time
 	c, p := converse(t, func(s serverStream, r *cpmv1.StreamRequest) error {
 		gap := time.Since(last)
@@ -122,7 +123,7 @@ func TestABusyCPMIsAskedAgainAfterTheTimeItSays(t *testing.T) {
 		}
 		m := decline(r.GetId(), fault.New(fault.Busy, "too much"))
 		list := m.GetResponse().GetError().GetErrorInformation().GetExtensionList()
-		list.Extension = append(list.Extension[:1], &cpmv1.Extension{Key: "retryAfterMs", Value: "30"})
+		list.Extension = append(list.Extension[:1], &cpmv1.Extension{Key: "retryAfterMs", Value: advice})
 		return s.Send(m)
 	})
 	if _, err := c.Random(t.Context(), "f", &cpmv1.RandomRequest{}); err != nil {
@@ -138,8 +139,8 @@ func TestABusyCPMIsAskedAgainAfterTheTimeItSays(t *testing.T) {
 	if got := p.requests(t); got != 3+4 {
 		t.Errorf("%d requests, want 3 and then as many as Attempts", got)
 	}
-	last = time.Time{}
-	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Millisecond)
+	last, advice = time.Time{}, "59000"
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if _, err = c.Random(ctx, "f", &cpmv1.RandomRequest{}); client.KindOf(err) != client.Busy || ctx.Err() != nil {
 		t.Error("waited although the deadline comes first: ", err)
@@ -153,13 +154,14 @@ func TestTheDeadlineIsSentAndKept(t *testing.T) {
 		sent <- r
 		return nil
 	})
-	ctx, cancel := context.WithTimeout(client.WithTraceparent(t.Context(), "00-a-b-01"), 100*time.Millisecond)
+	fatal(t, c.Ready(t.Context()))
+	ctx, cancel := context.WithTimeout(client.WithTraceparent(t.Context(), "00-a-b-01"), time.Second)
 	defer cancel()
 	_, err := c.Random(ctx, "f", &cpmv1.RandomRequest{})
 	if client.KindOf(err) != client.Timeout || !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	if r := <-sent; r.GetTimeoutMs() == 0 || r.GetTimeoutMs() > 100 || r.GetTraceparent() != "00-a-b-01" {
+	if r := <-sent; r.GetTimeoutMs() == 0 || r.GetTimeoutMs() > 1000 || r.GetTraceparent() != "00-a-b-01" {
 		t.Error(r)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
@@ -178,8 +180,10 @@ func TestTheDeadlineIsSentAndKept(t *testing.T) {
 func TestALateAnswerIsNobodys(t *testing.T) {
 	t.Parallel()
 	var first atomic.Uint64
+	ctx, cancel := context.WithCancel(t.Context())
 	c, _ := converse(t, func(s serverStream, r *cpmv1.StreamRequest) error {
 		if first.CompareAndSwap(0, r.GetId()) {
+			cancel()
 			return nil
 		}
 		for _, id := range []uint64{first.Load(), r.GetId()} {
@@ -191,9 +195,7 @@ func TestALateAnswerIsNobodys(t *testing.T) {
 		}
 		return nil
 	}, func(c *client.Config) { c.InFlight = 2 })
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := c.Random(ctx, "f", &cpmv1.RandomRequest{}); client.KindOf(err) != client.Timeout {
+	if _, err := c.Random(ctx, "f", &cpmv1.RandomRequest{}); client.KindOf(err) != client.Canceled {
 		t.Fatal(err)
 	}
 	out, err := c.Random(t.Context(), "f", &cpmv1.RandomRequest{})
