@@ -67,8 +67,8 @@ func portsOf(t *testing.T, m *cpmtest.CPM) ports {
 	return ports{m.URL("/v1/fsps/"), m.HTTP(cpmtest.Client), cpmv1.NewCryptographicServiceClient(connection)}
 }
 
-// operate asks for an operation over JSON, and over gRPC wants the same answer.
-func (p ports) operate(t *testing.T, fsp string, o cpm.Operation, question, answer any) {
+// ask asks for an operation over JSON.
+func (p ports) ask(t *testing.T, fsp string, o cpm.Operation, question any) (status int, answer []byte) {
 	t.Helper()
 	text, err := json.Marshal(question)
 	if err != nil {
@@ -85,10 +85,24 @@ func (p ports) operate(t *testing.T, fsp string, o cpm.Operation, question, answ
 	}
 	defer func() { _ = response.Body.Close() }()
 	var body bytes.Buffer
-	if _, err := body.ReadFrom(response.Body); err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %d %s %v", o, response.StatusCode, body.Bytes(), err)
+	if _, err := body.ReadFrom(response.Body); err != nil {
+		t.Fatal(err)
 	}
-	if err := json.Unmarshal(body.Bytes(), answer); err != nil {
+	return response.StatusCode, body.Bytes()
+}
+
+// operate asks for an operation over JSON, and over gRPC wants the same answer.
+func (p ports) operate(t *testing.T, fsp string, o cpm.Operation, question, answer any) {
+	t.Helper()
+	text, err := json.Marshal(question)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, body := p.ask(t, fsp, o, question)
+	if status != http.StatusOK {
+		t.Fatalf("%s: %d %s", o, status, body)
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
 		t.Fatal(err)
 	}
 	var process cpmv1.ProcessRequest
@@ -100,7 +114,7 @@ func (p ports) operate(t *testing.T, fsp string, o cpm.Operation, question, answ
 		t.Fatal(err)
 	}
 	var want cpmv1.ProcessResponse
-	if err := protojson.Unmarshal([]byte(`{"`+o.Member()+`":`+body.String()+`}`), &want); err != nil {
+	if err := protojson.Unmarshal([]byte(`{"`+o.Member()+`":`+string(body)+`}`), &want); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(&want, got, protocmp.Transform()); diff != "" {
