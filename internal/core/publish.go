@@ -104,7 +104,7 @@ func (p *reader) set(now time.Time) (*cpm.Publication, time.Time) {
 		if err != nil {
 			continue
 		}
-		k.Use, k.Algorithm = string(v.Use), v.Row.Algorithm
+		k.Use, k.Algorithm = string(v.Use), v.Algorithm()
 		set.Add(k)
 	}
 	return publication(set.JSON(), "application/jwk-set+json", p.fresh(now, until)), until

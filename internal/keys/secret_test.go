@@ -215,6 +215,24 @@ func TestRSAEncryptionKeysOfOldAreForOAEP(t *testing.T) {
 			t.Errorf("%s is %s", old, v.Algorithm())
 		}
 	}
+	// A row as it was written once opens, too.
+	m, err := b.manager.Material(t.Context(), b.versionOf("enc", 1))
+	b.must(err)
+	b.must(b.change(func(tx *store.Tx) error {
+		row := b.versionOf("enc", 1).Row
+		row.Algorithm = "RS256"
+		var err error
+		if row.Sealed, err = b.ring.Seal(tx, "payerfsp", associated(row.ID, row.Version, row.Kind, "enc", "RS256"), m.Private); err != nil {
+			return err
+		}
+		return tx.Put(&row)
+	}))
+	old, err := b.manager.Material(t.Context(), b.versionOf("enc", 1))
+	if err != nil || old.Algorithm != RSAOAEP256 || !old.Private.Equal(m.Private) {
+		t.Errorf("%s, %v", old.Algorithm, err)
+	}
+	old.Private.Destroy()
+	m.Private.Destroy()
 	sign := Version{Use: cpm.UseSignature, Row: store.Object{Algorithm: "RS256"}}
 	if sign.Algorithm() != "RS256" {
 		t.Error("a signature key is for something else")
