@@ -12,7 +12,8 @@ const world = JSON.parse(process.env.CPM_TEST_WORLD);
 const reference = require(path.join(world.reference, 'sdk-c')).Jws;
 const silent = { isDebugEnabled: false, child: () => silent, debug() {}, verbose() {}, info() {}, warn() {}, error() {} };
 
-const cpm = new Client({ url: world.url, tls: { ca: world.ca, cert: world.cert, key: world.key, servername: 'localhost' }, timeout: 60_000 });
+const options = { url: world.url, tls: { ca: world.ca, cert: world.cert, key: world.key, servername: 'localhost' }, timeout: 60_000 };
+const clients = [new Client(options), new Client({ ...options, gather: true })];
 const rounds = 5;
 const sixteen = 16;
 const messages = Number(process.env.CPM_MESSAGES ?? 1500);
@@ -34,36 +35,39 @@ function cases(fsp) {
   const signingKey = readFileSync(path.join(world.keys, `${fsp}.key`), 'utf8');
   const validationKeys = { [fsp]: readFileSync(path.join(world.keys, `${fsp}.pem`)) };
   const theirs = { signer: new reference.signer({ logger: silent, signingKey }), validator: new reference.validator({ logger: silent, validationKeys }) };
-  const ours = { signer: new Jws.signer({ cpm }), validator: new Jws.validator({ cpm }) };
+  const ours = clients.map((cpm) => ({ signer: new Jws.signer({ cpm }), validator: new Jws.validator({ cpm }) }));
   const signed = request(fsp);
   theirs.signer.sign(signed);
   const received = { headers: signed.headers, body: JSON.parse(signed.data) };
   return {
-    sign: [() => theirs.signer.sign(request(fsp)), () => ours.signer.sign(request(fsp))],
-    verify: [() => theirs.validator.validate(received), () => ours.validator.validate(received)],
+    sign: [() => theirs.signer.sign(request(fsp)), ...ours.map(({ signer }) => () => signer.sign(request(fsp)))],
+    verify: [() => theirs.validator.validate(received), ...ours.map(({ validator }) => () => validator.validate(received))],
   };
 }
 
 const middle = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
-const range = (list) => `${Math.round(middle(list))} (${Math.round(Math.min(...list))}–${Math.round(Math.max(...list))})`;
+const range = (list, digits) => {
+  const [mid, least, most] = [middle(list), Math.min(...list), Math.max(...list)].map((n) => n.toFixed(digits));
+  return `${mid} (${least}–${most})`;
+};
 
 async function main() {
-  console.log(`| key | what | in process, µs | by the CPM, ${sixteen} at a time, µs | in process ÷ CPM |\n| --- | --- | --- | --- | --- |`);
+  console.log(`${rounds} rounds of ${messages} messages of ${bodyText.length} bytes each, ${sixteen} under way at a time; median (least–most)`);
+  console.log('| key | what | in process, µs | by the CPM, µs | gathered, µs | in process ÷ CPM | in process ÷ gathered |\n| --- | --- | --- | --- | --- | --- | --- |');
   for (const [fsp, algorithm] of [['payerfsp', 'RS256, RSA-2048'], ['payeefsp', 'ES256']]) {
-    for (const [what, [theirs, ours]] of Object.entries(cases(fsp))) {
-      const all = { theirs: [], ours: [], ratio: [] };
-      await cpu(ours, sixteen); // compiled, connected
-      await cpu(theirs, 1);
-      for (let i = 0; i < rounds; i++) {
-        all.theirs.push(await cpu(theirs, 1));
-        all.ours.push(await cpu(ours, sixteen));
-        all.ratio.push(all.theirs[i] / all.ours[i]);
+    for (const [what, ways] of Object.entries(cases(fsp))) {
+      const times = ways.map(() => []);
+      for (let i = -1; i < rounds; i++) { // the first is to connect and to compile
+        for (const [n, way] of ways.entries()) {
+          const time = await cpu(way, n === 0 ? 1 : sixteen);
+          if (i >= 0) times[n].push(time);
+        }
       }
-      const ratios = `${middle(all.ratio).toFixed(1)} (${Math.min(...all.ratio).toFixed(1)}–${Math.max(...all.ratio).toFixed(1)})`;
-      console.log(`| ${algorithm} | ${what} | ${range(all.theirs)} | ${range(all.ours)} | ${ratios} |`);
+      const ratios = times.slice(1).map((list) => list.map((time, i) => times[0][i] / time)).map((list) => range(list, 1));
+      console.log(`| ${[algorithm, what, ...times.map((list) => range(list, 0)), ...ratios].join(' | ')} |`);
     }
   }
-  cpm.close();
+  for (const cpm of clients) cpm.close();
 }
 
 main().then(() => process.exit(0), (error) => { console.error(error); process.exit(1); });

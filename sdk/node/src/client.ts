@@ -1,5 +1,6 @@
 import { Connection, type Answer } from './connection.js';
 import { CpmError, declined, information } from './errors.js';
+import { Gatherer } from './gather.js';
 import type { BatchResponse, JWKSet, ProcessRequest, ProcessResponse } from './messages.js';
 import { Operations, paths, type OperationName } from './operations.js';
 import type { CallOptions, ClientOptions } from './options.js';
@@ -19,6 +20,7 @@ export class Client extends Operations {
   readonly #retry: Retry;
   readonly #timeout: number;
   readonly #traceparent: (() => string | undefined) | undefined;
+  readonly #gatherer: Gatherer | undefined;
 
   constructor(options: ClientOptions) {
     super();
@@ -26,6 +28,7 @@ export class Client extends Operations {
     this.#retry = new Retry(options.retries ?? 3);
     this.#timeout = options.timeout ?? 5000;
     this.#traceparent = options.traceparent;
+    if (options.gather) this.#gatherer = new Gatherer((path, text, timeout) => this.#post(path, text, timeout), resultsOf);
   }
 
   /** Ends the connections; calls under way fail. */
@@ -36,41 +39,51 @@ export class Client extends Operations {
   /** Performs up to 1,000 operations. One that is declined does not touch the others; results have the order of items. */
   async batch(items: readonly ProcessRequest[], options: CallOptions = {}): Promise<BatchResult[]> {
     const repeatable = !items.some((item) => [...remembering].some((name) => name in item));
-    const { results } = await this.#post('/v1/batch', { items }, repeatable, options) as BatchResponse;
-    if (results?.length !== items.length) throw new CpmError('protocol', information('2001', 'the answer is not that of a CPM'));
-    return results.map(({ error, ...value }) => (error === undefined
-      ? { status: 'fulfilled', value }
-      : { status: 'rejected', reason: declined(error, {}) }));
+    const text = JSON.stringify({ items });
+    return resultsOf(await this.#repeat((timeout, parent) => this.#post('/v1/batch', text, timeout, parent, options.signal), repeatable, options), items.length);
   }
 
   /** The OpenAPI document of the CPM. */
   async openapi(options: CallOptions = {}): Promise<Record<string, unknown>> {
-    return await this.#repeat('GET', '/openapi.json', '', true, options) as Record<string, unknown>;
+    return await this.#get('/openapi.json', options) as Record<string, unknown>;
   }
 
   /** The public keys of an FSP that this caller may verify with or encrypt for; without an FSP those of the hub. */
   async jwks(fsp?: string, options: CallOptions = {}): Promise<JWKSet> {
     const path = fsp === undefined ? '/.well-known/jwks.json' : pathOf(fsp, 'jwks.json');
-    return await this.#repeat('GET', path, '', true, options) as JWKSet;
+    return await this.#get(path, options) as JWKSet;
   }
 
   protected override async call(operation: OperationName, fsp: string, request: object, options: CallOptions = {}): Promise<unknown> {
-    return this.#post(pathOf(fsp, paths[operation]), request, !remembering.has(operation), options);
+    const path = pathOf(fsp, paths[operation]);
+    const text = JSON.stringify(request);
+    const item = { path, text, operation, itemText: () => `{"fsp":${JSON.stringify(fsp)},"${operation}":${text}}` };
+    return this.#repeat((timeout, parent) => (this.#gatherer && parent === undefined
+      ? this.#gatherer.ask(item, timeout, options.signal)
+      : this.#post(path, text, timeout, parent, options.signal)), !remembering.has(operation), options);
   }
 
-  #post(path: string, request: object, repeatable: boolean, options: CallOptions): Promise<unknown> {
-    return this.#repeat('POST', path, JSON.stringify(request), repeatable, options);
+  async #post(path: string, text: string, timeout: number, traceparent?: string, signal?: AbortSignal): Promise<unknown> {
+    return read(await this.#connection.ask({ method: 'POST', path, text, traceparent, timeout, signal }));
   }
 
-  async #repeat(method: 'GET' | 'POST', path: string, text: string, repeatable: boolean, options: CallOptions): Promise<unknown> {
+  #get(path: string, options: CallOptions): Promise<unknown> {
+    const { signal } = options;
+    return this.#repeat(async (timeout, traceparent) => read(await this.#connection.ask({
+      method: 'GET', path, text: '', traceparent, timeout, signal,
+    })), true, options);
+  }
+
+  async #repeat(
+    once: (timeout: number, traceparent: string | undefined) => Promise<unknown>, repeatable: boolean, options: CallOptions,
+  ): Promise<unknown> {
     const { signal, traceparent = this.#traceparent?.() } = options;
     const end = performance.now() + (options.timeout ?? this.#timeout);
     this.#retry.began();
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
       try {
-        const timeout = Math.max(1, end - performance.now());
-        return read(await this.#connection.ask({ method, path, text, traceparent, timeout, signal }));
+        return await once(Math.max(1, end - performance.now()), traceparent);
       } catch (error) {
         const pause = this.#retry.pause(error, attempt, repeatable, end - performance.now());
         if (pause === undefined) throw error;
@@ -78,6 +91,15 @@ export class Client extends Operations {
       }
     }
   }
+}
+
+/** The outcomes in the answer to a batch. */
+function resultsOf(answer: unknown, count: number): BatchResult[] {
+  const { results } = answer as BatchResponse;
+  if (results?.length !== count) throw new CpmError('protocol', information('2001', 'the answer is not that of a CPM'));
+  return results.map(({ error, ...value }) => (error === undefined
+    ? { status: 'fulfilled', value }
+    : { status: 'rejected', reason: declined(error, {}) }));
 }
 
 /** A path below that of an FSP, whatever the name has in it. */

@@ -24,6 +24,11 @@ export interface ClientOptions {
   maxSockets?: number | undefined;
   /** Attempts after the first of a call that the CPM was too busy for; 3 if not given, 0 for none. */
   retries?: number | undefined;
+  /**
+   * Puts calls that come while others are under way into one request, as a batch: a busy process spends a fraction of the
+   * processor time. Calls of one batch are answered together. Calls with a traceparent go alone.
+   */
+  gather?: boolean | undefined;
   /** How often the files of `tls` are looked at for changes, in milliseconds; 10,000 if not given. */
   reloadInterval?: number | undefined;
   /** Gives the W3C traceparent of the moment, for calls that have none of their own. */

@@ -83,8 +83,8 @@ test('an FSP with any name stays one part of the path', async (t) => {
   for (const fsp of ['', '.', '..', undefined]) await assert.rejects(cpm.jwsVerify(fsp, message), TypeError);
 });
 
-test('many calls share few connections and are all answered', async (t) => {
-  const cpm = client(t, { maxSockets: 2 });
+for (const more of [{ maxSockets: 2 }, { gather: true }]) test(`many calls with ${JSON.stringify(more)} are all answered`, async (t) => {
+  const cpm = client(t, more);
   const bodies = await Promise.all(Array.from({ length: 40 }, (_, i) => cpm.jwsSign('payeefsp', {
     ...message, headers: { 'fspiop-source': 'payeefsp' }, body: `{"i":${i}}`,
   })));

@@ -158,3 +158,72 @@ test('no error shows what was sent', async (t) => {
     assert.doesNotMatch(inspect(error, { depth: 50, showHidden: true }) + JSON.stringify(error), /TOPSECRET/);
   }
 });
+
+// A CPM that answers each item with its body, `slow` milliseconds later.
+const echo = (slow) => (response, text) => setTimeout(() => {
+  const request = JSON.parse(text);
+  json(response, request.items ? { results: request.items.map(({ jwsSign }) => answerTo(jwsSign)) } : { body: request.body });
+}, slow);
+
+function answerTo({ body }) {
+  if (body !== 'bad') return { jwsSign: { body } };
+  const extensionList = { extension: [{ key: 'kind', value: 'invalid' }] };
+  return { error: { errorInformation: { errorCode: '3101', errorDescription: 'Malformed syntax - bad', extensionList }, requestId: 'R-1' } };
+}
+
+test('gathered calls go in few requests, and each has its own answer', async (t) => {
+  const { client, requests } = await played(t, echo(20), { gather: true });
+  assert.equal((await client.jwsSign('f', { body: 'alone' })).body, 'alone');
+  assert.equal(requests[0].url, '/v1/fsps/f/jws/sign');
+  const outcomes = await Promise.all(Array.from({ length: 200 }, (_, i) => client.jwsSign('f', { body: i === 7 ? 'bad' : `b${i}` })
+    .then((answer) => answer.body, (error) => error)));
+  outcomes.forEach((outcome, i) => {
+    if (i === 7) assert.deepEqual([outcome.kind, outcome.requestId], ['invalid', 'R-1']);
+    else assert.equal(outcome, `b${i}`);
+  });
+  const counts = requests.slice(1).map((r) => JSON.parse(r.body).items?.length ?? 1);
+  assert.equal(counts.reduce((a, b) => a + b), 200);
+  assert.ok(counts.length <= 6 && Math.max(...counts) <= 64, `${counts}`);
+});
+
+test('large calls are not gathered into one', async (t) => {
+  const { client, requests } = await played(t, echo(0), { gather: true });
+  const large = 'x'.repeat(200 * 1024);
+  await Promise.all(Array.from({ length: 4 }, () => client.jwsSign('f', { body: large })));
+  assert.deepEqual(requests.map((r) => r.url), Array(4).fill('/v1/fsps/f/jws/sign'));
+});
+
+test('a gathered call has its own time and signal, and the others go on', async (t) => {
+  const { client } = await played(t, echo(100), { gather: true });
+  const controller = new AbortController();
+  const calls = [
+    client.jwsSign('f', { body: 'a' }), client.jwsSign('f', { body: 'b' }, { timeout: 20 }), client.jwsSign('f', { body: 'c' }, { signal: controller.signal }),
+  ];
+  const why = new Error('enough');
+  setTimeout(() => controller.abort(why), 20);
+  const [a, b, c] = await Promise.allSettled(calls);
+  assert.equal(a.value.body, 'a');
+  assert.equal(b.reason.kind, 'timeout');
+  assert.equal(c.reason, why);
+});
+
+test('gathered calls that fail together are repeated or not, each by what it is', async (t) => {
+  const { client, requests } = await played(t, (response, text, n) => {
+    if (n === 1) decline(response, 429, 'busy');
+    else echo(0)(response, text);
+  }, { gather: true });
+  const bodies = await Promise.all(['a', 'b', 'c'].map((body) => client.jwsSign('f', { body })));
+  assert.deepEqual(bodies.map((x) => x.body), ['a', 'b', 'c']);
+  assert.ok(requests.length >= 2 && requests.length <= 4);
+
+  const lost = await played(t, (response) => response.socket.destroy(), { gather: true });
+  const outcomes = await Promise.all(['a', 'b'].map((body) => settled(lost.client.jwsSign('f', { body }))));
+  assert.deepEqual(outcomes, ['unreachable', 'unreachable']);
+});
+
+test('a call with a traceparent is not gathered', async (t) => {
+  const { client, requests } = await played(t, echo(0), { gather: true });
+  const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+  await Promise.all([client.jwsSign('f', { body: 'a' }, { traceparent }), client.jwsSign('f', { body: 'b' }, { traceparent })]);
+  assert.deepEqual(requests.map((r) => [r.url, r.headers.traceparent]), Array(2).fill(['/v1/fsps/f/jws/sign', traceparent]));
+});
