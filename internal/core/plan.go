@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -33,13 +34,19 @@ type plan struct {
 	fsp  *FSP
 	// refused is the reason word when the plan itself found that the signature does not count.
 	refused string
+	// shed says that a step was declined as Busy, and counted as that.
+	shed bool
 }
 
 // carryOut performs the plan of a request that was let in, and answers it exactly once.
 func (c *Core) carryOut(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 	p := &plan{trip: &trip{request: r}, core: c}
 	out, err := p.run(ctx)
-	if err != nil {
+	switch {
+	case p.shed:
+		c.counters.of(p.trip).failed.Add(1)
+		return nil, err
+	case err != nil:
 		return nil, c.declined(ctx, p.trip, err)
 	}
 	c.carriedOut(ctx, p)
@@ -72,6 +79,7 @@ func step[M proto.Message](ctx context.Context, p *plan, word string, f cpm.FSP,
 		Size: proto.Size(m), Payload: cpm.Payload{Message: m},
 	})
 	if err != nil {
+		p.shed = errors.Is(err, fault.Busy)
 		return answer, nil, err
 	}
 	answer, ok := done.Payload.Message.(M)

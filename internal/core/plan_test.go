@@ -133,6 +133,11 @@ func TestPlanSignsAsItIsWhatThePolicyDoesNotName(t *testing.T) {
 			t.Errorf("%s: got %v", uri, o)
 		}
 	}
+	q := r.protectRequest("/quotes", quote) // the rule is for another recipient
+	q.Payload.Message.(*cpmv1.MessageProtectRequest).Headers["fspiop-destination"] = "payerfsp"
+	if p := r.protect(q); p.GetFields() != nil || p.GetBody() != quote {
+		t.Errorf("got %v", p)
+	}
 	if n := len(jwe.requests()); n != 0 {
 		t.Errorf("%d requests to encrypt or decrypt", n)
 	}
@@ -329,6 +334,24 @@ func TestStepsHaveOneDeadlineFromTheArrival(t *testing.T) {
 	declined := r.logged("request.declined")
 	if len(declined) != 2 || declined[0]["requestId"] != "r-encrypt" || declined[1]["requestId"] != "r" {
 		t.Errorf("logged %v", declined)
+	}
+}
+
+func TestBusyStepIsOneShedRequest(t *testing.T) {
+	t.Parallel()
+	r, jwe := planned(t)
+	jwe.failing(fault.New(fault.Busy, "full").After(time.Second))
+	_, err := r.Process(t.Context(), r.protectRequest("/quotes", quote))
+	kind(t, err, fault.Busy)
+	var shed, failed uint64
+	for _, n := range r.Sheds() {
+		shed += n
+	}
+	for _, n := range r.Counts() {
+		failed += n.Failed
+	}
+	if shed != 1 || failed != 2 || fault.From(err).RetryAfter != time.Second {
+		t.Errorf("%d shed, %d failed, %v", shed, failed, err)
 	}
 }
 
