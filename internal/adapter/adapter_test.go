@@ -80,7 +80,7 @@ func (f *fleet) serve(t *testing.T) string {
 func (f *fleet) dial(t *testing.T, address, name string) *Client {
 	t.Helper()
 	c := Dial(context.WithoutCancel(t.Context()), ClientConfig{
-		Name: "ssm1", Address: address, TLS: f.core(t, name), Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify, cpm.JWEEncrypt, cpm.JWEDecrypt},
+		Name: "ssm1", Address: address, TLS: f.core(t, name), Operations: append(moduletest.SecretKeyOperations(), cpm.JWSSign, cpm.JWSVerify, cpm.JWEEncrypt, cpm.JWEDecrypt),
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(c.Close)

@@ -92,7 +92,7 @@ func serveManaged() error {
 func managedConfig(log io.Writer, arguments ...string) ManagedConfig {
 	return ManagedConfig{
 		Name: "ssm1", Arguments: arguments, Options: json.RawMessage(`{"x":1}`), Now: time.Now,
-		Operations: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify, cpm.JWEEncrypt, cpm.JWEDecrypt}, Logger: obs.NewLogger(log, "json", slog.LevelInfo),
+		Operations: append(moduletest.SecretKeyOperations(), cpm.JWSSign, cpm.JWSVerify, cpm.JWEEncrypt, cpm.JWEDecrypt), Logger: obs.NewLogger(log, "json", slog.LevelInfo),
 	}
 }
 

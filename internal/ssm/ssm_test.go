@@ -19,7 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newModule(t *testing.T) *Module {
 	t.Helper()
-	m := New(Config{Mandated: []cpm.Operation{cpm.JWSSign, cpm.JWSVerify, cpm.JWEEncrypt, cpm.JWEDecrypt}, HeavyWorkers: 2, Now: time.Now})
+	mandated := append(moduletest.SecretKeyOperations(), cpm.JWSSign, cpm.JWSVerify, cpm.JWEEncrypt, cpm.JWEDecrypt)
+	m := New(Config{Mandated: mandated, HeavyWorkers: 2, Now: time.Now})
 	t.Cleanup(func() { _ = m.Shutdown(context.WithoutCancel(t.Context())) })
 	return m
 }

@@ -26,8 +26,8 @@ import (
 // FSP is the participant the suite works for.
 const FSP = cpm.FSP("payerfsp")
 
-// Test runs the suite on modules that are mandated to do jws.sign, jws.verify, jwe.encrypt and jwe.decrypt. Modules that are no KeyHolder are
-// skipped where the suite must put keys.
+// Test runs the suite on modules that are mandated to do jws.sign, jws.verify, jwe.encrypt, jwe.decrypt and the
+// SecretKeyOperations. Modules that are no KeyHolder are skipped where the suite must put keys.
 func Test(t *testing.T, create func(t *testing.T) cpm.Module) {
 	t.Helper()
 	for name, run := range map[string]func(*testing.T, cpm.Module){
@@ -38,6 +38,7 @@ func Test(t *testing.T, create func(t *testing.T) cpm.Module) {
 		"forgets dropped keys":                         dropped,
 		"refuses a key of another use":                 wrongUse,
 		"refuses what it is not mandated to do":        notMandated,
+		"uses secret keys":                             secretKeys,
 		"answers by the deadline":                      deadline,
 		"answers every one of many at once":            concurrent,
 		"counts what it did":                           counted,
