@@ -173,7 +173,7 @@ func (a *app) keyPolicySet() *cobra.Command {
 			"key, at every CPM that has confirmed the change.",
 		examples: []string{
 			"cpm key policy set payerfsp/data --callers certificate:switch.hub.example --operations encrypt,decrypt",
-			"cpm key policy set payerfsp/data --max-uses 1000000 --max-bytes 65536 --hours 'Mon-Fri 08:00-18:00'",
+			"cpm key policy set payerfsp/data --max-uses 1000000 --max-bytes 65536 --hours 08:00-18:00",
 			"cpm key policy set payerfsp/data --clear",
 		},
 		run: func(ctx context.Context, args []string) error {
