@@ -27,15 +27,15 @@ func CallerOf(p cpm.Principal) Caller { return Caller{p.Kind, p.Name} }
 type QueueConfig struct {
 	// Workers is how many take work out at once, and Most how much may wait.
 	Workers, Most int
-	// Patience is how long work may wait once the queue has not been empty for a second; before that, a burst may wait for up
-	// to a second.
+	// Patience is how long work may wait once the queue has not been empty for a second; before that, a burst may wait for twice
+	// as long.
 	Patience time.Duration
 }
 
 // leastPace keeps the pace above nothing, from where it could not rise.
 const leastPace = 1e-3
 
-// standing is when waiting work is no burst any more, and how long that of a burst may wait.
+// standing is when waiting work is no burst any more.
 const standing = time.Second
 
 // quantum is the part of an FSP's turn: about one RSA-2048 signature.
@@ -190,7 +190,7 @@ func (q *Queue[T]) patience() time.Duration {
 	if q.count > 0 && time.Since(q.born)-q.filled > standing {
 		return q.config.Patience
 	}
-	return max(q.config.Patience, standing)
+	return 2 * q.config.Patience
 }
 
 // next takes the work whose turn it is. There is some.

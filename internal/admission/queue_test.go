@@ -211,7 +211,7 @@ func TestAShortBurstIsTakenInWhole(t *testing.T) {
 	simulate(t, 1, func(q *Queue[func()]) {
 		s := &served{reasons: map[Reason]int{}}
 		for range 5 {
-			for range 1000 { // half a second of work, at once
+			for range 400 { // a fifth of a second of work, at once
 				s.load(q, flow("x", "a"), time.Nanosecond, time.Nanosecond)
 			}
 			time.Sleep(2 * time.Second)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/core"
 )
 
@@ -20,6 +21,7 @@ type policyFlags struct {
 	encryption    string
 	inflate       bool
 	textbookILP   bool
+	limits        admission.Limits
 }
 
 func addPolicyFlags(c *cobra.Command) *policyFlags {
@@ -33,13 +35,37 @@ func addPolicyFlags(c *cobra.Command) *policyFlags {
 	f.StringVar(&p.encryption, "encryption", "", "file with the rules of encryption, send and receive, in YAML or JSON, or -; they take the place of those before")
 	f.BoolVar(&p.inflate, "inflate", false, "accept encrypted fields that were compressed, up to a limit")
 	f.BoolVar(&p.textbookILP, "textbook-ilp", false, "compute ILP fulfilments as the API Definition says, not as the reference library does")
+	f.IntVar(&p.limits.PerSecond, "per-second", 0, "operations a second the FSP may ask for; 0 is the limit of the setting admission")
+	f.IntVar(&p.limits.Burst, "burst", 0, "how many of them at once after a pause; 0 is as many as in a second")
+	f.IntVar(&p.limits.Concurrent, "concurrent", 0, "operations the FSP may have under way; 0 is the limit of the setting admission")
 	return p
+}
+
+// layLimits puts those limits that were given over the FSP's.
+func (p *policyFlags) layLimits(l *admission.Limits) error {
+	changed := p.command.Flags().Changed
+	if changed("per-second") {
+		l.PerSecond = p.limits.PerSecond
+	}
+	if changed("burst") {
+		l.Burst = p.limits.Burst
+	}
+	if changed("concurrent") {
+		l.Concurrent = p.limits.Concurrent
+	}
+	if err := l.Check(); err != nil {
+		return wrongUse("the limits of the FSP: %s", err)
+	}
+	return nil
 }
 
 // lay puts the flags that were given over a policy.
 func (p *policyFlags) lay(a *app, policy *core.Policy) error {
 	if p.date < 0 || p.replay < 0 {
 		return wrongUse("a window is a duration such as 5m, or 0")
+	}
+	if err := p.layLimits(&policy.Limits); err != nil {
+		return err
 	}
 	changed := p.command.Flags().Changed
 	if changed("algorithms") {

@@ -22,10 +22,17 @@ type Admission struct {
 	// Callers are the limits of each caller, FSPs those of each FSP; an FSP's policy may have its own.
 	Callers admission.Limits `json:"callers"`
 	FSPs    admission.Limits `json:"fsps"`
-	// Principals are the limits of single callers, by kind and name as in grants, in place of Callers.
-	Principals map[string]admission.Limits `json:"principals,omitempty"`
+	// Principals are the limits of single callers in place of Callers.
+	Principals []PrincipalLimits `json:"principals,omitempty"`
 
 	principals map[admission.Caller]admission.Limits
+}
+
+// PrincipalLimits are the limits of one caller, named by kind and name as in grants. Absent members are those of all callers.
+type PrincipalLimits struct {
+	admission.Limits
+
+	Principal string `json:"principal"`
 }
 
 // How many requests a caller, and an FSP, may have under way when nothing else is configured: more than can be answered in a
@@ -57,13 +64,16 @@ func readAdmission(s *Settings, v []byte) error {
 	}
 	problems := []error{problemIn("callers", a.Callers.Check()), problemIn("fsps", a.FSPs.Check())}
 	a.principals = make(map[admission.Caller]admission.Limits, len(a.Principals))
-	for text, l := range a.Principals {
-		p, ok := principalNamed(text)
+	for _, l := range a.Principals {
+		p, ok := principalNamed(l.Principal)
 		if !ok {
-			problems = append(problems, fmt.Errorf("principals: %q is not KIND:NAME, such as certificate:switch.example", text))
+			problems = append(problems, fmt.Errorf("principals: %q is not KIND:NAME, such as certificate:switch.example", l.Principal))
 		}
-		problems = append(problems, problemIn("principals: "+text, l.Check()))
-		a.principals[p] = l
+		if _, twice := a.principals[p]; twice && ok {
+			problems = append(problems, fmt.Errorf("principals: %s is there twice", l.Principal))
+		}
+		problems = append(problems, problemIn("principals: "+l.Principal, l.Check()))
+		a.principals[p] = l.Limits
 	}
 	s.Admission = a
 	return errors.Join(problems...)

@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+// keeper is an Admission that a test scripts.
+type keeper struct {
+	gate   *admission.Gate[string]
+	limits admission.Limits
+	asked  atomic.Int64
+	owed   atomic.Int64
+}
+
+func newKeeper(l admission.Limits) *keeper {
+	return &keeper{gate: admission.NewGate[string](10), limits: l}
+}
+
+func (k *keeper) Admit(_ context.Context, p cpm.Principal) (*admission.Place, *fault.Error) {
+	k.asked.Add(1)
+	place, no := k.gate.Enter(p.Name, k.limits)
+	if no != nil {
+		return nil, admission.Decline(admission.CallerMany, 1500*time.Millisecond, "too much of it")
+	}
+	return place, nil
+}
+
+func (k *keeper) Owe(_ cpm.Principal, _ *admission.Place, further int) { k.owed.Add(int64(further)) }
+
+// guarded opens a door whose processor does not take part.
+func guarded(t *testing.T, k *keeper, p processor) *house {
+	t.Helper()
+	return open(t, p, func(c *Config) { c.Admission = k })
+}
+
+func never(t *testing.T) processor {
+	return func(context.Context, *cpm.Request) (*cpm.Result, error) {
+		t.Error("a request that was not admitted came through")
+		return nil, fault.New(fault.Internal, "x")
+	}
+}
+
+func TestWhoIsNotAdmittedHearsWhenToComeAgain(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(admission.Limits{Concurrent: 1})
+	h := guarded(t, k, never(t))
+	place, _ := k.gate.Enter("switch.example", k.limits)
+	defer place.Leave()
+
+	// The body would be refused if it was looked at.
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url("/v1/fsps/payerfsp/jws/sign"), strings.NewReader("not JSON"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := h.http().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") != "2" {
+		t.Errorf("%d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
+	}
+
+	var trailer metadata.MD
+	_, err = h.dial().Process(t.Context(), signProcess(), grpc.Trailer(&trailer))
+	if status.Code(err) != codes.ResourceExhausted || strings.Join(trailer.Get("retry-after"), "") != "2" || strings.Join(trailer.Get("grpc-retry-pushback-ms"), "") != "1500" {
+		t.Error(err, trailer)
+	}
+
+	s := h.talk(t.Context())
+	s.ask(1, signProcess())
+	_, r := s.hear()
+	list := r.GetError().GetErrorInformation().GetExtensionList().GetExtension()
+	if refused(r) != "busy" || len(list) != 2 || list[1].GetKey() != "retryAfterMs" || list[1].GetValue() != "1500" {
+		t.Error(r)
+	}
+	if n := strings.Count(h.log.String(), "port.declined"); n != 0 {
+		t.Errorf("%d lines for what the one who declined has logged", n)
+	}
+}
+
+func TestEachRequestLeavesItsPlace(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(admission.Limits{Concurrent: 1})
+	h := guarded(t, k, echo)
+	client := h.dial()
+	s := h.talk(t.Context())
+	for i := range uint64(20) {
+		if _, err := client.Process(t.Context(), signProcess()); err != nil {
+			t.Fatal(err)
+		}
+		s.ask(i+1, signProcess())
+		if _, r := s.hear(); r.GetJwsSign() == nil {
+			t.Fatal(r)
+		}
+	}
+	if _, err := client.Batch(t.Context(), &cpmv1.BatchRequest{Items: []*cpmv1.ProcessRequest{signProcess(), signProcess(), signProcess()}}); err != nil {
+		t.Fatal(err)
+	}
+	if k.asked.Load() != 41 || k.owed.Load() != 2 {
+		t.Errorf("asked %d times, owed %d", k.asked.Load(), k.owed.Load())
+	}
+}
+
+func TestOfWhatTheDoorItselfDeclinesAsBusyFewLinesAreWritten(t *testing.T) {
+	t.Parallel()
+	h := open(t, never(t), func(c *Config) { c.Limits.Calls = 1 })
+	h.calls.take(1)
+	defer h.calls.give(1)
+	began := time.Now()
+	for range 50 {
+		if _, err := h.dial().Process(t.Context(), signProcess()); status.Code(err) != codes.ResourceExhausted {
+			t.Fatal(err)
+		}
+	}
+	if n, most := strings.Count(h.log.String(), "port.declined"), 1+int(time.Since(began).Seconds()); n < 1 || n > most {
+		t.Errorf("%d lines, %d at most", n, most)
+	}
+}

@@ -1,0 +1,139 @@
+package ssm
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/admission"
+	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/operation"
+)
+
+// TestUnderOverloadEachRequestGetsOneAnswerInTime: three FSPs ask two workers for five times what they can do, in virtual
+// time; one of them for a little only.
+func TestUnderOverloadEachRequestGetsOneAnswerInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkers(Config{HeavyWorkers: 2})
+		answers := map[cpm.FSP]map[fault.Kind]int{"flood": {}, "large": {}, "modest": {}}
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		var longest time.Duration
+		ask := func(f cpm.FSP, effort time.Duration) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			began := time.Now()
+			_, err := w.run(ctx, work{flow: admission.Flow{FSP: f}, cost: operation.Heavy, effort: effort}, func() (*cpm.Result, error) {
+				time.Sleep(effort)
+				return &cpm.Result{}, nil
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			took, k := time.Since(began), fault.Kind(255)
+			if err != nil {
+				k = fault.From(err).Kind
+			}
+			answers[f][k]++
+			if f == "modest" {
+				longest = max(longest, took)
+			}
+			if errors.Is(err, fault.Busy) && took > 0 {
+				t.Errorf("a decline took %v", took)
+			}
+		}
+		asked := map[cpm.FSP]int{}
+		for i := range 50_000 { // five seconds, ten a millisecond
+			f, effort := cpm.FSP("flood"), time.Millisecond
+			switch {
+			case i%100 == 0:
+				f = "modest"
+			case i%10 == 5:
+				f, effort = "large", 8*time.Millisecond
+			}
+			asked[f]++
+			all.Go(func() { ask(f, effort) })
+			time.Sleep(100 * time.Microsecond)
+		}
+		all.Wait()
+		w.close()
+		const good = fault.Kind(255)
+		for f, kinds := range answers {
+			n := 0
+			for _, k := range kinds {
+				n += k
+			}
+			if n != asked[f] || kinds[good]+kinds[fault.Busy] != n {
+				t.Errorf("%s: %v of %d", f, kinds, asked[f])
+			}
+		}
+		if answers["modest"][fault.Busy] != 0 || longest > 30*time.Millisecond {
+			t.Errorf("who asks for little: %v, one waited %v", answers["modest"], longest)
+		}
+		// The workers' ten seconds: half a second for the modest one, and the rest in equal parts.
+		flood, large := answers["flood"][good], answers["large"][good]*8
+		if flood+large < 9300 || flood < 4400 || large < 4400 {
+			t.Errorf("%d ms for the flood, %d for large keys", flood, large)
+		}
+	})
+}
+
+func TestWorkWhoseTimeIsUpIsNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkers(Config{HeavyWorkers: 1, MaxWait: time.Hour})
+		heavy := func(f cpm.FSP, effort time.Duration) work {
+			return work{flow: admission.Flow{FSP: f}, cost: operation.Heavy, effort: effort}
+		}
+		begun := 0
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := w.run(t.Context(), heavy("a", time.Millisecond), func() (*cpm.Result, error) { // takes longer than it should
+				time.Sleep(time.Second)
+				return &cpm.Result{}, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		time.Sleep(time.Millisecond)
+		for range 5 {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				defer cancel()
+				_, err := w.run(ctx, heavy("b", time.Millisecond), func() (*cpm.Result, error) { begun++; return nil, nil })
+				if !errors.Is(err, fault.Timeout) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		w.close()
+		if begun != 0 {
+			t.Errorf("%d were begun", begun)
+		}
+	})
+}
+
+func TestEffortComparesKeysAndSizes(t *testing.T) {
+	for name, c := range map[string]struct {
+		half      cpm.Half
+		algorithm string
+		bits      int
+		size      int
+		want      time.Duration
+	}{
+		"RSA-2048":           {cpm.PrivateHalf, "RS256", 2048, 0, time.Millisecond},
+		"RSA-4096":           {cpm.PrivateHalf, "PS256", 4096, 0, 8 * time.Millisecond},
+		"unwrapping":         {cpm.PrivateHalf, "RSA-OAEP-256", 2048, 0, time.Millisecond},
+		"RSA in public":      {cpm.PublicHalf, "RS256", 4096, 0, 0},
+		"a megabyte":         {cpm.PrivateHalf, "ES256", 256, 1e6, 10 * time.Millisecond},
+		"an unreadable size": {cpm.PrivateHalf, "RS256", -8, 0, 0},
+	} {
+		if got := operation.EffortOf(c.half, c.algorithm, c.bits, c.size); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+)
+
+const overloadEvidence = "../../docs/evidence/overload.txt"
+
+// TestMeasureOverload measures what overload does to those who cause it and to the others, and keeps the figures. It runs
+// on request only, for some minutes.
+func TestMeasureOverload(t *testing.T) {
+	if os.Getenv("CPM_MEASURE") == "" {
+		t.Skip("figures depend on the machine; CPM_MEASURE=1 asks for them")
+	}
+	m := &measurement{t: t, p: startProcess(t), rounds: 4}
+	m.say("Overload, by arrivals on a schedule over gRPC streams with mutual TLS; latency in ms from when each was due.\n")
+	m.say("The CPM (`cpm dev`) and the driver are two processes on the same processors. %s\n", machine())
+	must(t, m.p.cpm("", "key", "add", "--fsp", "payeefsp", "--name", "jws-ec", "--generate", "ES256"))
+	must(t, m.p.cpm("", "key", "add", "--fsp", "payerfsp", "--name", "jws-4096", "--generate", "RS256", "--bits", "4096"))
+	m.loud, m.quiet = newSource(t, m.p, 4), newSource(t, m.p, 1)
+	if os.Getenv("CPM_MEASURE") == "short" { // to compare programs
+		m.rounds = 1
+		m.overload("RSA-2048", "jws", 8*time.Second)
+		m.flood("flood", "jws", "jws", m.peak, 100)
+		return
+	}
+	m.overload("RSA-4096", "jws-4096", 15*time.Second)
+	m.overload("RSA-2048", "jws", time.Minute)
+	m.quota()
+	m.flood("an FSP without limits sends RSA-2048 at 5 times the capacity; another signs RS256", "jws", "jws", m.peak, 100)
+	m.flood("an FSP without limits sends RSA-4096 at 5 times the capacity; another signs ES256", "jws-4096", "jws-ec", m.peak/7, 200)
+	t.Logf("\n%s", &m.out)
+	must(t, os.WriteFile(overloadEvidence, m.out.Bytes(), 0o644)) //nolint:gosec // a public document
+}
+
+type measurement struct {
+	t           *testing.T
+	p           *process
+	loud, quiet *source
+	peak        float64
+	rounds      int // how often two loads are compared
+	out         bytes.Buffer
+}
+
+func (m *measurement) say(format string, args ...any) {
+	fmt.Fprintf(&m.out, format+"\n", args...)
+	m.t.Logf(format, args...)
+}
+
+func machine() string {
+	return fmt.Sprintf("%s, %d processors, %s/%s, %s", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// timed runs work and says how much processor time both sides used.
+func (m *measurement) timed(work func() []*arrival) figures {
+	server, own := m.p.cpu(), ownCPU()
+	f := figuresOf(work())
+	f.serverCPU, f.driverCPU = m.p.cpu()-server, ownCPU()-own
+	return f
+}
+
+func (f figures) String() string {
+	all := f.good + f.busy + f.failed
+	return fmt.Sprintf("%d asked, %d good (%.0f/s, p50 %.1f, p99 %.1f), %d busy (p99 %.1f), %d other; CPU of the CPM %.2f, of the driver %.2f processors",
+		all, f.good, f.rate, f.goodP50, f.goodP99, f.busy, f.busyP99, f.failed, f.serverCPU.Seconds()/f.window.Seconds(), f.driverCPU.Seconds()/f.window.Seconds())
+}
+
+// overload sends five times what can be done, and then half of it again.
+func (m *measurement) overload(name, key string, d time.Duration) {
+	request := signRequest("payerfsp", key)
+	m.say("\n# %s signatures at 5 times the capacity for %v", name, d)
+	before, _ := m.loud.peak(request, 64, 5*time.Second)
+	normal := m.timed(func() []*arrival { return m.loud.run(request, int(before/2), 3*time.Second) })
+	over := m.timed(func() []*arrival { return m.loud.run(request, int(5*before), d) })
+	recovery := m.loud.run(request, int(before/2), 5*time.Second)
+	after, _ := m.loud.peak(request, 64, 5*time.Second)
+	m.peak = (before + after) / 2
+	m.say("peak, 64 in flight: %.0f/s before, %.0f/s after", before, after)
+	m.say("half of it:  %s", normal)
+	m.say("overload:    %s", over)
+	m.say("goodput %.0f %% of the peak; of what the CPM's processor time could give at the peak's cost: %.0f %%", 100*over.rate/m.peak, 100*over.rate/m.peak*2/max(over.serverCPU.Seconds()/over.window.Seconds(), 0.01))
+	m.say("half again:  %s; p99 back within twice the normal one after %v", figuresOf(recovery), back(recovery, 2*normal.goodP99))
+}
+
+// back is when the p99 of a quarter of a second came below a limit for good.
+func back(all []*arrival, limit float64) time.Duration {
+	const slot = 250 * time.Millisecond
+	slots := map[int][]*arrival{}
+	last := 0
+	for _, a := range all {
+		i := int(a.due.Sub(all[0].due) / slot)
+		slots[i] = append(slots[i], a)
+		last = max(last, i)
+	}
+	for i := last; i >= 0; i-- {
+		if f := figuresOf(slots[i]); len(slots[i]) > 1 && (f.goodP99 > limit || f.busy > 0) {
+			return time.Duration(i+1) * slot
+		}
+	}
+	return 0
+}
+
+// compare runs a quiet load beside one noise and another, in turns.
+func (m *measurement) compare(request *cpmv1.ProcessRequest, rate int, noises [2]func() []*arrival) {
+	var quiet, loud [2][]*arrival
+	for range m.rounds {
+		for i, noise := range noises {
+			var both sync.WaitGroup
+			var noisy []*arrival
+			if noise != nil {
+				both.Go(func() { noisy = noise() })
+			}
+			quiet[i] = append(quiet[i], m.quiet.run(request, rate, 5*time.Second)...)
+			both.Wait()
+			loud[i] = append(loud[i], noisy...)
+			time.Sleep(500 * time.Millisecond)
+		}
+	}
+	var p99 [2]float64
+	for i, name := range []string{"without", "with"} {
+		f := figuresOf(quiet[i])
+		p99[i] = f.goodP99
+		m.say("%-8s the other: %d good, p50 %.2f, p99 %.2f; %d busy, %d failed", name, f.good, f.goodP50, f.goodP99, f.busy, f.failed)
+		if len(loud[i]) > 0 {
+			f = figuresOf(loud[i])
+			m.say("%-8s the noisy: %d good, %d busy (p99 %.2f), %d failed", name, f.good, f.busy, f.busyP99, f.failed)
+		}
+	}
+	m.say("p99 of the other: %+.0f %%", 100*(p99[1]/p99[0]-1))
+}
+
+// quota has one FSP send at its quota, and at ten times that.
+func (m *measurement) quota() {
+	const quota = 50
+	m.say("\n# An FSP with a limit of %d/s sends RS256 at that rate, and at 10 times that; another signs RS256 at 200/s", quota)
+	m.p.apply(fmt.Sprintf("fsps:\n- name: payerfsp\n  policy: {limits: {perSecond: %d, burst: 10}}\n", quota))
+	request := signRequest("payerfsp", "jws")
+	at := func(rate int) func() []*arrival {
+		return func() []*arrival { return m.loud.run(request, rate, 5*time.Second) }
+	}
+	m.compare(signRequest("payeefsp", "jws"), 200, [2]func() []*arrival{at(quota), at(10 * quota)})
+	m.p.apply("fsps:\n- name: payerfsp\n  policy: {}\n")
+}
+
+// flood has one FSP send five times the capacity, and nothing.
+func (m *measurement) flood(what, loud, quiet string, capacity float64, rate int) {
+	m.say("\n# %s at %d/s", what, rate)
+	request := signRequest("payerfsp", loud)
+	m.compare(signRequest("payeefsp", quiet), rate, [2]func() []*arrival{nil, func() []*arrival { return m.loud.run(request, int(5*capacity), 5*time.Second) }})
+}
