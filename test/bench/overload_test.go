@@ -69,8 +69,12 @@ func (m *measurement) timed(work func() []*arrival) figures {
 
 func (f figures) String() string {
 	all := f.good + f.busy + f.failed
-	return fmt.Sprintf("%d asked, %d good (%.0f/s, p50 %.1f, p99 %.1f), %d busy (p99 %.1f), %d other; CPU of the CPM %.2f, of the driver %.2f processors",
-		all, f.good, f.rate, f.goodP50, f.goodP99, f.busy, f.busyP99, f.failed, f.serverCPU.Seconds()/f.window.Seconds(), f.driverCPU.Seconds()/f.window.Seconds())
+	text := fmt.Sprintf("%d asked, %d good (%.0f/s, p50 %.1f, p99 %.1f), %d busy (p99 %.1f), %d other",
+		all, f.good, f.rate, f.goodP50, f.goodP99, f.busy, f.busyP99, f.failed)
+	if f.serverCPU == 0 {
+		return text
+	}
+	return text + fmt.Sprintf("; CPU of the CPM %.2f, of the driver %.2f processors", f.serverCPU.Seconds()/f.window.Seconds(), f.driverCPU.Seconds()/f.window.Seconds())
 }
 
 // overload sends five times what can be done, and then half of it again.
@@ -86,7 +90,7 @@ func (m *measurement) overload(name, key string, d time.Duration) {
 	m.say("peak, 64 in flight: %.0f/s before, %.0f/s after", before, after)
 	m.say("half of it:  %s", normal)
 	m.say("overload:    %s", over)
-	m.say("goodput %.0f %% of the peak; of what the CPM's processor time could give at the peak's cost: %.0f %%", 100*over.rate/m.peak, 100*over.rate/m.peak*2/max(over.serverCPU.Seconds()/over.window.Seconds(), 0.01))
+	m.say("goodput %.0f %% of the peak", 100*over.rate/m.peak)
 	m.say("half again:  %s; p99 back within twice the normal one after %v", figuresOf(recovery), back(recovery, 2*normal.goodP99))
 }
 
