@@ -176,13 +176,13 @@ func TestFiveTimesTheCapacityKeepsTheWorkersBusyAndTheWaitShort(t *testing.T) {
 			capacity := 2 * time.Second / time.Millisecond / time.Duration(slowness) // a second
 			gap := time.Second / (5 * capacity)
 			first := &served{reasons: map[Reason]int{}}
-			first.load(q, flow("x", "a"), gap, 3*time.Second) // while the burst is worked off
+			first.load(q, flow("x", "a"), gap, 2*time.Second) // while the burst is worked off
 			s := &served{reasons: map[Reason]int{}}
-			s.load(q, flow("x", "a"), gap, 5*time.Second)
+			s.load(q, flow("x", "a"), gap, 3*time.Second)
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if got, want := s.answered, int(5*capacity)*97/100; got < want {
-				t.Errorf("slowness %d: %d answered in 5 s, want %d", slowness, got, want)
+			if got, want := s.answered, int(3*capacity)*96/100; got < want {
+				t.Errorf("slowness %d: %d answered in 3 s, want %d", slowness, got, want)
 			}
 			if s.longest > 130*time.Millisecond {
 				t.Errorf("slowness %d: one waited %v", slowness, s.longest)
@@ -197,7 +197,7 @@ func TestFiveTimesTheCapacityKeepsTheWorkersBusyAndTheWaitShort(t *testing.T) {
 func TestAfterAnOverloadNobodyIsDeclined(t *testing.T) {
 	simulate(t, 1, func(q *Queue[func()]) {
 		over, after := &served{reasons: map[Reason]int{}}, &served{reasons: map[Reason]int{}}
-		over.load(q, flow("x", "a"), 100*time.Microsecond, 10*time.Second)
+		over.load(q, flow("x", "a"), 100*time.Microsecond, 3*time.Second)
 		time.Sleep(200 * time.Millisecond)
 		after.load(q, flow("x", "a"), time.Millisecond, 5*time.Second) // half of the capacity
 		synctest.Wait()
@@ -226,8 +226,8 @@ func TestUnderTheFloodOfAnotherAModestFSPIsNotDeclined(t *testing.T) {
 	simulate(t, 1, func(q *Queue[func()]) {
 		flood, modest := &served{reasons: map[Reason]int{}}, &served{reasons: map[Reason]int{}}
 		var both sync.WaitGroup
-		both.Go(func() { flood.load(q, flow("flood", "a"), 100*time.Microsecond, 10*time.Second) })
-		both.Go(func() { modest.load(q, flow("modest", "a"), 2*time.Millisecond, 10*time.Second) })
+		both.Go(func() { flood.load(q, flow("flood", "a"), 100*time.Microsecond, 3*time.Second) })
+		both.Go(func() { modest.load(q, flow("modest", "a"), 2*time.Millisecond, 3*time.Second) })
 		both.Wait()
 		synctest.Wait()
 		if modest.shed != 0 || modest.longest > 5*time.Millisecond || flood.shed == 0 {

@@ -58,7 +58,7 @@ func startProcess(t *testing.T) *process {
 func (p *process) start() *process {
 	p.t.Helper()
 	port := freePort(p.t)
-	p.command = exec.Command(p.program, "dev", "--data-dir", p.dir, "--port-base", strconv.Itoa(port)) //nolint:noctx,gosec // ends with the test
+	p.command = exec.Command(p.program, "dev", "--data-dir", p.dir, "--port-base", strconv.Itoa(port))
 	p.command.Stdout, p.command.Stderr = io.Discard, io.Discard
 	must(p.t, p.command.Start())
 	p.t.Cleanup(func() {
@@ -66,7 +66,7 @@ func (p *process) start() *process {
 		_ = p.command.Wait()
 	})
 	p.grpc = net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1))
-	for deadline := time.Now().Add(time.Minute); p.cpm("", "status") != nil; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); p.cpm("status") != nil; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatal("the CPM does not answer")
 		}
@@ -77,16 +77,15 @@ func (p *process) start() *process {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// cpm runs a command with text on its standard input.
-func (p *process) cpm(input string, args ...string) error {
-	c := exec.CommandContext(p.t.Context(), p.program, append(args, "--socket", filepath.Join(p.dir, "cpm.sock"))...) //nolint:gosec // our own program
-	c.Stdin = strings.NewReader(input)
+// cpm runs a command.
+func (p *process) cpm(args ...string) error {
+	c := exec.CommandContext(p.t.Context(), p.program, append(args, "--socket", filepath.Join(p.dir, "cpm.sock"))...)
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w: %s", args, err, out)
 	}
@@ -98,7 +97,7 @@ func (p *process) apply(document string) {
 	p.t.Helper()
 	file := filepath.Join(p.t.TempDir(), "desired.yaml")
 	must(p.t, os.WriteFile(file, []byte(document), 0o600))
-	must(p.t, p.cpm("", "apply", "-f", file))
+	must(p.t, p.cpm("apply", "-f", file))
 }
 
 func (p *process) identify() {
@@ -289,7 +288,8 @@ func at(all []float64, q float64) float64 {
 }
 
 // peak is the rate of good answers of so many callers who send again as soon as they have an answer.
-func (s *source) peak(request *cpmv1.ProcessRequest, callers int, d time.Duration) (rate float64, all []*arrival) {
+func (s *source) peak(request *cpmv1.ProcessRequest, callers int, d time.Duration) float64 {
+	var all []*arrival
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	start := time.Now()
@@ -314,7 +314,7 @@ func (s *source) peak(request *cpmv1.ProcessRequest, callers int, d time.Duratio
 			n++
 		}
 	}
-	return float64(n) / time.Since(start).Seconds(), all
+	return float64(n) / time.Since(start).Seconds()
 }
 
 func signRequest(fsp, key string) *cpmv1.ProcessRequest {

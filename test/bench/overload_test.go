@@ -23,8 +23,8 @@ func TestMeasureOverload(t *testing.T) {
 	m := &measurement{t: t, p: startProcess(t), rounds: 4}
 	m.say("Overload, by arrivals on a schedule over gRPC streams with mutual TLS; latency in ms from when each was due.\n")
 	m.say("The CPM (`cpm dev`) and the driver are two processes on the same processors. %s\n", machine())
-	must(t, m.p.cpm("", "key", "add", "--fsp", "payeefsp", "--name", "jws-ec", "--generate", "ES256"))
-	must(t, m.p.cpm("", "key", "add", "--fsp", "payerfsp", "--name", "jws-4096", "--generate", "RS256", "--bits", "4096"))
+	must(t, m.p.cpm("key", "add", "--fsp", "payeefsp", "--name", "jws-ec", "--generate", "ES256"))
+	must(t, m.p.cpm("key", "add", "--fsp", "payerfsp", "--name", "jws-4096", "--generate", "RS256", "--bits", "4096"))
 	m.loud, m.quiet = newSource(t, m.p, 4), newSource(t, m.p, 1)
 	if os.Getenv("CPM_MEASURE") == "short" { // to compare programs
 		m.rounds = 1
@@ -38,7 +38,7 @@ func TestMeasureOverload(t *testing.T) {
 	m.flood("an FSP without limits sends RSA-2048 at 5 times the capacity; another signs RS256", "jws", "jws", m.peak, 100)
 	m.flood("an FSP without limits sends RSA-4096 at 5 times the capacity; another signs ES256", "jws-4096", "jws-ec", m.peak/7, 200)
 	t.Logf("\n%s", &m.out)
-	must(t, os.WriteFile(overloadEvidence, m.out.Bytes(), 0o644)) //nolint:gosec // a public document
+	must(t, os.WriteFile(overloadEvidence, m.out.Bytes(), 0o644))
 }
 
 type measurement struct {
@@ -81,11 +81,11 @@ func (f figures) String() string {
 func (m *measurement) overload(name, key string, d time.Duration) {
 	request := signRequest("payerfsp", key)
 	m.say("\n# %s signatures at 5 times the capacity for %v", name, d)
-	before, _ := m.loud.peak(request, 64, 5*time.Second)
+	before := m.loud.peak(request, 64, 5*time.Second)
 	normal := m.timed(func() []*arrival { return m.loud.run(request, int(before/2), 3*time.Second) })
 	over := m.timed(func() []*arrival { return m.loud.run(request, int(5*before), d) })
 	recovery := m.loud.run(request, int(before/2), 5*time.Second)
-	after, _ := m.loud.peak(request, 64, 5*time.Second)
+	after := m.loud.peak(request, 64, 5*time.Second)
 	m.peak = (before + after) / 2
 	m.say("peak, 64 in flight: %.0f/s before, %.0f/s after", before, after)
 	m.say("half of it:  %s", normal)
