@@ -8,6 +8,9 @@
 // A signature that does not verify is a Verdict with a Reason, never an error. Nothing of a message gets into a Reason, an
 // error's public text or a Verdict's Cause.
 //
+// The files named jwe have the encryption of fields: the FSPIOP-Encryption header with the elements, the body with the
+// ciphertexts (Mojaloop, "Encryption" v1.1). What it refuses by cryptography or policy is one fault with one text.
+//
 // The files named ilp have the packet, the condition and the fulfilment of transfers.
 package fspiop
 
