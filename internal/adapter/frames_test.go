@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/secret"
@@ -136,4 +138,50 @@ func FuzzAsk(f *testing.F) {
 			t.Errorf("%+v", r)
 		}
 	})
+}
+
+func TestAnAnswerSaysAcrossALinkWhenToAskAgain(t *testing.T) {
+	for given, want := range map[time.Duration]time.Duration{
+		0:                      0,
+		250 * time.Millisecond: 250 * time.Millisecond,
+		time.Hour:              maxRetryAfter,
+		-time.Second:           0,
+	} {
+		answer := answerOf(nil, fault.New(fault.Busy, "busy").After(given))
+		for _, err := range []error{faultOf(answer), declineOf(answer)} {
+			if e := fault.From(err); e.Kind != fault.Busy || e.RetryAfter != want {
+				t.Errorf("%v came as %v %v", given, e, e.RetryAfter)
+			}
+		}
+	}
+	if e := fault.From(faultOf(&cpmv1.Answer{Fault: "busy", Text: "x", RetryAfterMs: math.MaxUint32})); e.RetryAfter != maxRetryAfter {
+		t.Errorf("an adapter may have callers wait for %v", e.RetryAfter)
+	}
+}
+
+func TestOfALinksCreditAnotherFSPHasAPart(t *testing.T) {
+	a := newAsker(partyAdapter, nil)
+	a.greeted(&cpmv1.Hello{Credit: 8})
+	taken := 0
+	for a.admit(t.Context(), "flood") == nil {
+		taken++
+	}
+	err := a.admit(t.Context(), "flood")
+	if e := fault.From(err); taken != 4 || e.Kind != fault.Busy || e.RetryAfter != creditBack || admission.ReasonOf(err) != admission.LinkCredit {
+		t.Errorf("the flood has %d of 8: %v", taken, err)
+	}
+	if err := a.admit(t.Context(), "modest"); err != nil {
+		t.Error(err)
+	}
+	a.done("flood")
+	if err := a.admit(t.Context(), "flood"); err != nil {
+		t.Error("what was given back:", err)
+	}
+	alone := 0
+	for a.admit(t.Context(), "") == nil {
+		alone++
+	}
+	if alone != 3 || a.credit.Taken() != 8 {
+		t.Errorf("who shares with nobody got the rest: %d, %d", alone, a.credit.Taken())
+	}
 }
