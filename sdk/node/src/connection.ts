@@ -65,7 +65,9 @@ export class Connection {
   #pool(loaded: SecureContext | undefined): http.Agent {
     const options = { keepAlive: true, maxSockets: this.#maxSockets, maxFreeSockets: this.#maxSockets, timeout: idle };
     if (!loaded) return new http.Agent(options);
-    return new Pool({ ...options, secureContext: loaded, ...(this.#servername !== undefined && { servername: this.#servername }) });
+    // Said here, so that no variable of the environment can switch it off.
+    const strict = { rejectUnauthorized: true };
+    return new Pool({ ...options, ...strict, secureContext: loaded, ...(this.#servername !== undefined && { servername: this.#servername }) });
   }
 
   /** Idle connections end, those in use end with their answers. */

@@ -159,6 +159,7 @@ export namespace Jws {
 
 /** A client of its own, or the one that is given. */
 export function clientOf(cpm: Client | ClientOptions): Client {
+  if (!cpm) throw new Error('cpm must be supplied: a Client, or the options to make one with');
   return cpm instanceof Client ? cpm : new Client(cpm);
 }
 

@@ -5,12 +5,14 @@
 const assert = require('node:assert/strict');
 const { createPublicKey } = require('node:crypto');
 const { copyFileSync, mkdtempSync, readFileSync, rmSync } = require('node:fs');
+const https = require('node:https');
 const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 const { inspect } = require('node:util');
 
 const { Client, CpmError, kinds } = require('..');
+const { directory, run, sdk } = require('./temporary.js');
 const { client, options, world } = require('./world.js');
 
 const message = {
@@ -107,6 +109,24 @@ test('public keys of FSPs and of the hub can be read', async (t) => {
 test('an authority that did not issue the certificate of the CPM is not believed', async (t) => {
   const cpm = client(t, { tls: { ...options.tls, ca: world.cert } });
   await assert.rejects(cpm.jwsSign('payerfsp', message), { kind: 'unreachable', code: '2003', status: undefined });
+});
+
+test('nor when the environment says that certificates need not be checked', async (t) => {
+  const script = `
+    const { Client } = require(${JSON.stringify(sdk)});
+    const cpm = new Client(${JSON.stringify({ ...options, tls: { ...options.tls, ca: world.cert } })});
+    cpm.jwsSign('payerfsp', {}).then(() => console.log('asked'), (error) => { console.log(error.kind); process.exit(0); });`;
+  const { out } = await run(directory(t), process.execPath, ['-e', script], { NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_NO_WARNINGS: '1' });
+  assert.equal(out, 'unreachable\n');
+});
+
+test('TLS before 1.3 is not spoken', async (t) => {
+  const [cert, key] = [world.cert, world.key].map((file) => readFileSync(file));
+  const server = https.createServer({ cert, key, maxVersion: 'TLSv1.2' }, (_, response) => response.end('{}'));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const cpm = client(t, { url: `https://127.0.0.1:${server.address().port}` });
+  await assert.rejects(cpm.jwsSign('payerfsp', message), { kind: 'unreachable', cause: 'EPROTO' });
 });
 
 test('another name in the certificate of the CPM is not believed', async (t) => {

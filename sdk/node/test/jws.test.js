@@ -126,6 +126,7 @@ test('validate() refuses what it must, with a reason', async (t) => {
 });
 
 test('signing without what it needs fails as with the reference library', async (t) => {
+  for (const kind of ['signer', 'validator']) assert.throws(() => new Jws[kind]({ logger: silent, signingKey, validationKeys }), /cpm must be supplied/);
   const cpm = client(t);
   const signer = new Jws.signer({ cpm });
   for (const method of ['sign', 'getSignature']) {
