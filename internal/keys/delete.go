@@ -6,9 +6,9 @@ import (
 	"github.com/mojaloop/cpm/internal/store"
 )
 
-// Delete marks a key as deleted and deactivates its versions, so that none of them is used from the commit on, not even
-// after a later Add under the same name. The versions stay as backup. A
-// use, if one is given, must be the key's. The version that was the current one is returned.
+// Delete marks a key and its versions as deleted and deactivates them, so that none of them is used from the commit on, not even
+// to decrypt after a later Add under the same name. The versions stay as backup. A use, if one is given, must be the key's. The
+// version that was the current one is returned.
 func (m *Manager) Delete(tx *store.Tx, f cpm.FSP, name string, use cpm.KeyUse, actor string) (cpm.KeyRef, error) {
 	s, err := tx.SeriesNamed(string(f), name)
 	if err != nil {
@@ -35,10 +35,11 @@ func (m *Manager) Delete(tx *store.Tx, f cpm.FSP, name string, use cpm.KeyUse, a
 		if o.Version == s.Current {
 			last.ID = cpm.KeyID(o.ID)
 		}
-		if o.State != Active && o.State != PreActive && o.State != Suspended {
-			continue
+		mark(o, true)
+		o.UpdatedAt, o.UpdatedBy = at, actor
+		if o.State == Active || o.State == PreActive || o.State == Suspended {
+			o.State = Deactivated
 		}
-		o.State, o.UpdatedAt, o.UpdatedBy = Deactivated, at, actor
 		if err := tx.Put(o); err != nil {
 			return cpm.KeyRef{}, err
 		}

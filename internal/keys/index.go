@@ -50,7 +50,7 @@ func newVersion(s *store.Series, o *store.Object) *Version {
 		Use:     cpm.KeyUse(s.Use),
 		Row:     *o,
 		Current: s.Current == o.Version,
-		Deleted: s.Deleted,
+		Deleted: s.Deleted || attrsOf(o).Deleted,
 		Policy:  storedPolicy(s),
 
 		SeriesCreated: s.CreatedAt,

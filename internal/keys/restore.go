@@ -64,5 +64,6 @@ func again(old store.Object, version int64, actor string, now time.Time) *store.
 	o.CreatedAt, o.UpdatedAt, o.ActivatedAt = at, at, at
 	o.CreatedBy, o.UpdatedBy = actor, actor
 	o.Parent = old.ID
+	mark(&o, false)
 	return &o
 }

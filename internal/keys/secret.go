@@ -156,6 +156,17 @@ type attrs struct {
 	Fingerprint []byte `json:"fingerprint,omitempty"`
 	// CheckValue is shown to operators.
 	CheckValue string `json:"checkValue,omitempty"`
+	// Deleted says that the version was there when its key was deleted: a later Add of the key does not bring it back.
+	Deleted bool `json:"deleted,omitempty"`
+}
+
+// mark writes whether the version was deleted with its key.
+func mark(o *store.Object, deleted bool) {
+	a := attrsOf(o)
+	if a.Deleted != deleted {
+		a.Deleted = deleted
+		o.Attrs, _ = json.Marshal(a) // texts and bytes always can be written
+	}
 }
 
 func attrsOf(o *store.Object) attrs {

@@ -346,3 +346,41 @@ func (b *bench) versionOf(name string, version uint32) *Version {
 	b.t.Fatalf("no version %d of %s", version, name)
 	return nil
 }
+
+func TestADeletedSecretDecryptsNeverAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	data := Addition{Name: "data", Use: cpm.UseDataEncryption, Generate: "A256GCM"}
+	decrypting := func() (found []string) {
+		versions, _, err := b.index().Select(Wish{FSP: "payerfsp", Use: cpm.UseDataEncryption, Half: cpm.PrivateHalf}, b.now)
+		if err != nil && !errors.Is(err, fault.State) {
+			t.Fatal(err)
+		}
+		for _, v := range versions {
+			found = append(found, v.String())
+		}
+		return found
+	}
+	remove := func() {
+		b.must(b.change(func(tx *store.Tx) error { _, err := b.manager.Delete(tx, "payerfsp", "data", "", "x"); return err }))
+	}
+	b.mustAdd(data)
+	b.mustAdd(data)
+	if got := decrypting(); !slices.Equal(got, []string{"data/2", "data/1"}) {
+		t.Fatalf("superseded versions decrypt, found %v", got)
+	}
+	remove()
+	if got := decrypting(); got != nil {
+		t.Errorf("after the deletion: %v", got)
+	}
+	b.mustAdd(data)
+	if got := decrypting(); !slices.Equal(got, []string{"data/3"}) {
+		t.Errorf("a new key of the name has brought back %v", got)
+	}
+	remove()
+	_, err := b.restore("data", 1)
+	b.must(err)
+	if got := decrypting(); !slices.Equal(got, []string{"data/4"}) {
+		t.Errorf("after a restore of one version: %v", got)
+	}
+}

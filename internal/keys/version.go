@@ -41,7 +41,7 @@ type Version struct {
 	Row store.Object
 	// Current says that no later version has taken its place in the series.
 	Current bool
-	// Deleted is the mark on the series.
+	// Deleted is the mark on the series, or on a version that was there when the series was deleted.
 	Deleted bool
 	// Policy is that of the series; nil is none.
 	Policy *Policy
