@@ -174,6 +174,7 @@ func fieldKeyAttacks() (all []attack) {
 		wrapped("a content key for another enc", make([]byte, 16), ""), wrapped("a content key of 33 octets", make([]byte, 33), ""),
 		wrapped("another content key", make([]byte, 32), ""), wrapped("a label", make([]byte, 32), "label"),
 		direct("PKCS #1 v1.5", func() []byte {
+			//lint:ignore SA1019 an attack is made with it
 			return must(rsa.EncryptPKCS1v15(rand.Reader, &exampleKey().PublicKey, make([]byte, 32))) //nolint:staticcheck // the attack
 		}),
 		direct("zero", func() []byte { return make([]byte, 256) }),
