@@ -112,6 +112,7 @@ func FuzzSignVerify(f *testing.F) {
 	f.Add("PUT", "https://h:1/x/parties/MSISDN/1?a=<&>", "", `{"encryptedFields":[]}`, "", []byte(`{"b":[1,{"z":"\u2028","y":"😀"}],"a":-0.0}`))
 	f.Add("PATCH", "/ping", " ", "\"\\", "~", []byte(`"\ud83d\ude00"`))
 	f.Add("DELETE", "//quotes/", "", "", "", []byte("1e400"))
+	f.Add("0", "/#/parties/0", "", "", "", []byte("0"))
 	f.Fuzz(func(t *testing.T, method, uri, destination, encryption, date string, body []byte) {
 		m := &Message{Method: method, URI: uri, Body: body, Headers: map[string]string{
 			"fspiop-source": "payerfsp", "fspiop-destination": destination, "fspiop-encryption": encryption, "date": date,

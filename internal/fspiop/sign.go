@@ -91,7 +91,7 @@ func checkRequestLine(p *protected, m *Message) error {
 		return fault.New(fault.Missing, "the uri is missing")
 	case p.uri == "" || p.uri[0] != '/':
 		return fault.New(fault.Invalid, "the uri must have a path that begins with /")
-	case !visible(p.uri) || strings.Contains(p.uri, "#"):
+	case !visible(m.URI) || strings.Contains(m.URI, "#"):
 		return fault.New(fault.Invalid, "the uri must be visible ASCII without a fragment")
 	}
 	return nil

@@ -121,6 +121,7 @@ var signCases = []struct {
 	{"uri with a query only", func(m *Message) { m.URI = "http://h?x=/quotes" }, FormSorted, fault.Invalid},
 	{"uri with a space", func(m *Message) { m.URI = "/quotes/" + canary + " x" }, FormSorted, fault.Invalid},
 	{"uri with a fragment", func(m *Message) { m.URI = "/quotes#" + canary }, FormSorted, fault.Invalid},
+	{"uri with a fragment before the resource", func(m *Message) { m.URI = "/x#/quotes/" + canary }, FormSorted, fault.Invalid},
 	{"uri beyond ASCII", func(m *Message) { m.URI = "/quotes/é" }, FormSorted, fault.Invalid},
 	{"uri with a control", func(m *Message) { m.URI = "/quotes/\x7f" }, FormSorted, fault.Invalid},
 	{"uri without a known resource", func(m *Message) { m.URI = "/ping?x=1" }, FormSorted, nil},
