@@ -15,7 +15,6 @@ import (
 	"errors"
 	"io/fs"
 	"math/big"
-	"strings"
 	"testing"
 
 	"github.com/c2sp/wycheproof"
