@@ -243,10 +243,13 @@ func (r *reading) free(path string, n *yaml.Node, depth int) any {
 	case n.Kind != yaml.ScalarNode:
 		return r.add(path, n, "an alias", "write the value itself")
 	}
-	var v any
-	if n.ShortTag() == "!!timestamp" {
+	switch n.ShortTag() {
+	case "!!timestamp":
 		return n.Value
+	case "!!binary": // bytes are no text of JSON
+		return r.add(path, n, "not a text", "write a text, in quotes if it holds special characters")
 	}
+	var v any
 	if err := n.Decode(&v); err != nil {
 		return r.add(path, n, "not readable", "write a text in quotes, a number, true or false")
 	}

@@ -120,7 +120,7 @@ func TestDesiredKnowsEveryTypeOfADocument(t *testing.T) {
 func FuzzDesired(f *testing.F) {
 	for _, seed := range []string{
 		"fsps:\n- name: a\n  policy: {forms: [raw]}\n", `{"settings":{"x":{"y":[1e3,-0.5,"\u00e9"]}}}`, "routes: []\n", "settings: {a: 0x1F, b: 1_000, c: 0o17, d: ~}\n",
-		"settings: {a: !!binary aGk=}\n", "settings: {a: !!str 5}\n", "settings: {<<: {}}\n", "grants: [{principal: 'x', fsp: '*', operations: ['*']}]\n", "a: &a [*a]\n",
+		"settings: {a: !!binary aGk=}\n", "settings: {a: !!binary G+k=}\n", "settings: {a: !!str 5}\n", "settings: {<<: {}}\n", "grants: [{principal: 'x', fsp: '*', operations: ['*']}]\n", "a: &a [*a]\n",
 	} {
 		f.Add([]byte(seed))
 	}
