@@ -114,9 +114,9 @@ func (shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error
 	t, ok := c.(*tls.Conn)
 	if !ok {
 		p := cpm.Principal{Kind: cpm.PrincipalLoopback, Name: "dev", Address: address}
-		return c, &identity{principal: p}, nil
+		return c, &identity{principal: p, pace: paceOf(c)}, nil
 	}
-	id := &identity{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}
+	id := &identity{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}, pace: paceOf(t.NetConn())}
 	id.principal, id.refused = nameOf(t.ConnectionState().VerifiedChains[0][0], address)
 	return c, id, nil
 }
@@ -142,17 +142,18 @@ type identity struct {
 	credentials.CommonAuthInfo
 	principal cpm.Principal
 	refused   *fault.Error
+	pace      *pace
 }
 
 // AuthType names the way callers are authenticated.
 func (*identity) AuthType() string { return "tls" }
 
-// callerOf finds the caller of a call.
-func callerOf(ctx context.Context) (cpm.Principal, *fault.Error) {
+// identityOf finds what the connection of a call knows of its caller.
+func identityOf(ctx context.Context) (*identity, *fault.Error) {
 	if p, ok := peer.FromContext(ctx); ok {
 		if id, ok := p.AuthInfo.(*identity); ok {
-			return id.principal, id.refused
+			return id, id.refused
 		}
 	}
-	return cpm.Principal{}, fault.New(fault.Unauthenticated, "a client certificate is needed")
+	return &identity{pace: &pace{}}, fault.New(fault.Unauthenticated, "a client certificate is needed")
 }

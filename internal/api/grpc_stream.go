@@ -28,6 +28,7 @@ type session struct {
 	work   context.Context // of what is done with the requests
 	id     string
 	caller cpm.Principal
+	pace   *pace
 	trace  cpm.TraceParent
 	// window has one entry for each request under way; when it is full the stream is not read, and the caller's sending
 	// stops by flow control.
@@ -54,8 +55,9 @@ func (d *Door) stream(_ any, stream grpc.ServerStream) error {
 	s.work, done = working(s.ctx)
 	defer done()
 	_ = stream.SetHeader(metadata.MD{"x-request-id": {s.id}})
-	var e *fault.Error
-	if s.caller, e = callerOf(s.ctx); e == nil {
+	id, e := identityOf(s.ctx)
+	s.caller, s.pace = id.principal, id.pace
+	if e == nil {
 		e = d.openCall()
 	}
 	if e != nil {
@@ -166,6 +168,9 @@ func (s *session) answer(f *frame) {
 	s.door.conclude(s.ctx, &q, e)
 	if e != nil {
 		out = packDecline(e, q.id)
+		if e.Kind == fault.Busy {
+			s.pace.declined()
+		}
 	}
 	s.send(&q, id, out)
 }

@@ -65,8 +65,8 @@ func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) g
 		x := &rpc{door: d, ctx: ctx, in: frame{most: most}}
 		defer func() { d.collection.after(x.in.length) }()
 		defer x.in.free()
-		caller, e := callerOf(ctx)
-		x.inquiry = d.begin(GRPC, d.newID(), caller)
+		id, e := identityOf(ctx)
+		x.inquiry = d.begin(GRPC, d.newID(), id.principal)
 		x.trace = traceOf(metadata.ValueFromIncomingContext(ctx, "traceparent"))
 		_ = grpc.SetHeader(ctx, metadata.MD{"x-request-id": {x.id}})
 		var out proto.Message
@@ -75,6 +75,9 @@ func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) g
 		}
 		d.conclude(ctx, &x.inquiry, e)
 		if e != nil {
+			if e.Kind == fault.Busy {
+				id.pace.declined()
+			}
 			_ = grpc.SetTrailer(ctx, adviceOf(e))
 			return nil, statusOf(e, x.id)
 		}
@@ -208,8 +211,8 @@ func adviceOf(e *fault.Error) metadata.MD {
 
 // unknownMethod declines calls of methods and services that do not exist; gRPC's own decline would echo the name.
 func (d *Door) unknownMethod(_ any, s grpc.ServerStream) error {
-	caller, _ := callerOf(s.Context())
-	q := d.begin(GRPC, d.newID(), caller)
+	id, _ := identityOf(s.Context())
+	q := d.begin(GRPC, d.newID(), id.principal)
 	e := fault.New(fault.Unsupported, "no such method")
 	d.conclude(s.Context(), &q, e)
 	return statusOf(e, q.id)

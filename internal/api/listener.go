@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -26,6 +27,7 @@ type listener struct {
 	door  *Door
 	port  Port
 	tls   *tls.Config // nil on loopback
+	born  time.Time
 	ready chan net.Conn
 	// places has one entry for each connection; open are the connections.
 	places chan struct{}
@@ -53,7 +55,7 @@ func (d *Door) listen(ctx context.Context, p Port, l net.Listener, c *tls.Config
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n := &listener{
-		Listener: l, door: d, port: p, tls: c, cancel: cancel,
+		Listener: l, door: d, port: p, tls: c, born: time.Now(), cancel: cancel,
 		ready: make(chan net.Conn), places: make(chan struct{}, d.limits.Connections), broken: make(chan struct{}),
 		done: make(chan struct{}),
 	}
@@ -97,7 +99,10 @@ func (n *listener) acceptAll(ctx context.Context) {
 			return
 		}
 		n.door.metrics.Connections(n.port, +1)
-		c := &place{Conn: raw, leave: n.leave}
+		c := &place{Conn: raw, leave: n.leave, pace: pace{born: n.born}}
+		if n.port == GRPC {
+			c.ahead = bufio.NewReaderSize(raw, readAhead)
+		}
 		n.open.Store(c, nil)
 		shaking.Go(func() { n.welcome(ctx, c) })
 	}
@@ -207,6 +212,10 @@ func (n *listener) shake(ctx context.Context, c *place) (net.Conn, error) {
 // gone says whether an error is that of a peer who closed the connection.
 func gone(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) }
 
+// readAhead is how much of a gRPC connection is read at once. TLS by itself reads twice for each record, and callers send small
+// messages in a record each.
+const readAhead = 16 << 10
+
 // place is a connection that gives its place back when it is closed.
 type place struct {
 	net.Conn
@@ -214,14 +223,27 @@ type place struct {
 	once  sync.Once
 	// spoken says that the peer has sent something.
 	spoken atomic.Bool
+	// ahead reads from the connection, if it is one for many requests; pace is how it is read.
+	ahead *bufio.Reader
+	pace  pace
 }
 
 func (p *place) Read(b []byte) (int, error) {
-	n, err := p.Conn.Read(b)
+	n, err := p.read(b)
 	if n > 0 && !p.spoken.Load() {
 		p.spoken.Store(true)
 	}
 	return n, err
+}
+
+func (p *place) read(b []byte) (int, error) {
+	if p.ahead == nil {
+		return p.Conn.Read(b)
+	}
+	if p.ahead.Buffered() == 0 {
+		p.pace.wait()
+	}
+	return p.ahead.Read(b)
 }
 
 func (p *place) Close() error {

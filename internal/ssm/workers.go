@@ -52,8 +52,9 @@ type work struct {
 }
 
 func newWorkers(c Config) *workers {
-	heavy := cmp.Or(max(c.HeavyWorkers, 0), runtime.NumCPU())
-	light := cmp.Or(max(c.LightWorkers, 0), lightFactor*runtime.NumCPU())
+	processors := runtime.GOMAXPROCS(0) // which a container's limit counts for, unlike runtime.NumCPU
+	heavy := cmp.Or(max(c.HeavyWorkers, 0), processors)
+	light := cmp.Or(max(c.LightWorkers, 0), lightFactor*processors)
 	w := &workers{
 		heavy: admission.NewQueue[job](admission.QueueConfig{
 			Workers: heavy, Most: cmp.Or(max(c.Queue, 0), defaultQueue), Patience: cmp.Or(max(c.MaxWait, 0), defaultMaxWait),
