@@ -37,7 +37,7 @@ var update = flag.Bool("update", false, "write the generated files of the SDK")
 const sdk = "../../sdk/node"
 
 // fewest is the number of tests the suite has at least.
-const fewest = 63
+const fewest = 70
 
 // ilpSecret is payeefsp's, as the reference library takes it.
 const ilpSecret = "a secret of the test"
@@ -157,7 +157,9 @@ func everything() ([]string, core.Document) {
 		}
 	}
 	d := core.Document{
-		FSPs:     []core.FSPEntry{{Name: "payerfsp"}, {Name: "payeefsp"}, {Name: "Hub"}},
+		FSPs: []core.FSPEntry{{Name: "payerfsp"}, {Name: "Hub"}, {Name: "payeefsp", Policy: core.Policy{
+			Encryption: core.Encryption{Send: []core.EncryptionRule{{Resource: "transfers", Fields: []string{"extensionList"}}}},
+		}}},
 		Adapters: []core.AdapterEntry{{Name: "ssm1", Kind: route.KindSSM, Operations: operations}},
 	}
 	who := cpm.Principal{Kind: cpm.PrincipalCertificate, Name: cpmtest.Client}.String()
@@ -174,24 +176,37 @@ func (w world) addKeys(t *testing.T) {
 	for _, fsp := range []string{"payerfsp", "Hub"} {
 		pair, err := rsa.GenerateKey(rand.Reader, 2048)
 		fatal(t, err)
-		w.addKey(t, fsp, &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(pair)}, pair)
+		w.addKey(t, fsp, cpm.UseSignature, &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(pair)}, pair)
 	}
-	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	fatal(t, err)
-	der, err := x509.MarshalECPrivateKey(pair)
-	fatal(t, err)
-	w.addKey(t, "payeefsp", &pem.Block{Type: "EC PRIVATE KEY", Bytes: der}, pair)
+	for fsp, use := range map[string]cpm.KeyUse{"payeefsp": cpm.UseSignature, "payerfsp": cpm.UseDataSignature} {
+		pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		fatal(t, err)
+		der, err := x509.MarshalECPrivateKey(pair)
+		fatal(t, err)
+		w.addKey(t, fsp, use, &pem.Block{Type: "EC PRIVATE KEY", Bytes: der}, pair)
+	}
 	w.cpm.AddKey(keys.Addition{FSP: "payeefsp", Name: "ilp", Use: cpm.UseILP, Symmetric: true}, []byte(ilpSecret))
+	for _, k := range []keys.Addition{
+		{Name: "enc", Use: cpm.UseEncryption, Generate: "RSA-OAEP-256"}, {Name: "data", Use: cpm.UseDataEncryption, Generate: "A256GCM"}, {Name: "mac", Use: cpm.UseMAC, Generate: "HS256"},
+		{Name: "wrap", Use: cpm.UseWrap, Generate: "A256KWP"},
+	} {
+		k.FSP = "payerfsp"
+		w.cpm.AddKey(k, nil)
+	}
 }
 
-func (w world) addKey(t *testing.T, fsp string, private *pem.Block, pair crypto.Signer) {
+// addKey gives an FSP a key, whose halves go into files with the name of the FSP, and of the use unless it is for messages.
+func (w world) addKey(t *testing.T, fsp string, use cpm.KeyUse, private *pem.Block, pair crypto.Signer) {
 	t.Helper()
 	public, err := x509.MarshalPKIXPublicKey(pair.Public())
 	fatal(t, err)
-	file := filepath.Join(w.Keys, fsp)
+	file, name := filepath.Join(w.Keys, fsp), "jws"
+	if use != cpm.UseSignature {
+		file, name = file+"-"+string(use), string(use)
+	}
 	fatal(t, os.WriteFile(file+".key", pem.EncodeToMemory(private), 0o600))
 	fatal(t, os.WriteFile(file+".pem", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o600))
-	w.cpm.AddKey(keys.Addition{FSP: cpm.FSP(fsp), Name: "jws", Use: cpm.UseSignature}, pem.EncodeToMemory(private))
+	w.cpm.AddKey(keys.Addition{FSP: cpm.FSP(fsp), Name: name, Use: use}, pem.EncodeToMemory(private))
 }
 
 func build(t *testing.T) {
