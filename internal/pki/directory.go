@@ -132,7 +132,11 @@ func lock(path string) (unlock func(), err error) {
 		_ = f.Close()
 		return nil, fault.New(fault.Busy, "another process works on this authority; wait until it is done").Because(err)
 	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		// Closing alone would leave the lock with a process that is just being started and has inherited it.
+		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+		_ = f.Close()
+	}, nil
 }
 
 func (d *Directory) file(name string) string { return filepath.Join(d.path, name) }

@@ -26,5 +26,9 @@ func lock(dataDir string) (release func(), err error) {
 		_ = f.Close()
 		return nil, fault.New(fault.State, "the data directory cannot be locked").Because(err)
 	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		// Closing alone would leave the lock with a process that is just being started and has inherited it.
+		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+		_ = f.Close()
+	}, nil
 }
