@@ -1,9 +1,11 @@
 package operation
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 )
 
@@ -25,4 +27,25 @@ func EffortOf(half cpm.Half, algorithm string, bits, size int) time.Duration {
 		effort += time.Duration(n * n * n * float64(rsaEffort))
 	}
 	return effort
+}
+
+// mostRepeats is how many fields of a message are decrypted at most (package fspiop refuses more).
+const mostRepeats = 32
+
+// Repeats is about how many private operations a request asks for: jwe.decrypt does one for each encrypted field, and it is
+// the sender of the message who says how many there are. They are counted by the word that each has, without parsing.
+func Repeats(r *cpm.Request) int {
+	if r.Operation != cpm.JWEDecrypt {
+		return 1
+	}
+	const word = "encryptedKey"
+	n := bytes.Count(r.Payload.Encoded, []byte(word))
+	if m, ok := r.Payload.Message.(*cpmv1.JweDecryptRequest); ok {
+		for name, value := range m.GetHeaders() {
+			if strings.EqualFold(name, "fspiop-encryption") {
+				n += strings.Count(value, word)
+			}
+		}
+	}
+	return min(max(n, 1), mostRepeats)
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -122,7 +123,7 @@ func (e *Engine) Knows(o cpm.Operation) bool {
 func (e *Engine) Do(ctx context.Context, r *cpm.Request) (res *cpm.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			res, err = nil, fault.From(fmt.Errorf("panic in %s: %v\n%s", r.Operation, p, debug.Stack()))
+			res, err = nil, fault.From(fmt.Errorf("panic in %s: %s\n%s", r.Operation, said(p), debug.Stack()))
 		}
 	}()
 	op, ok := e.ops[r.Operation]
@@ -130,6 +131,15 @@ func (e *Engine) Do(ctx context.Context, r *cpm.Request) (res *cpm.Result, err e
 		return nil, fault.New(fault.Unsupported, "this adapter does not know the operation")
 	}
 	return op.do(ctx, e, r)
+}
+
+// said is what may be logged of a recovered panic: its text if it is the run time's own, else its type, since a value may hold
+// input, and here also clear keys and plaintexts are in reach.
+func said(p any) string {
+	if e, ok := p.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("%T", p)
 }
 
 // handles opens the request's references and checks their use.

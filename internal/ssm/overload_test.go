@@ -2,12 +2,18 @@ package ssm
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -135,5 +141,45 @@ func TestEffortComparesKeysAndSizes(t *testing.T) {
 		if got := operation.EffortOf(c.half, c.algorithm, c.bits, c.size); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+// TestDecryptingManyFieldsIsSoMuchWork: the sender of a message decides how often its recipient's key is used.
+func TestDecryptingManyFieldsIsSoMuchWork(t *testing.T) {
+	g := newGeneral(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	g.must(err)
+	ref := g.put(1, cpm.UseEncryption, "RSA-OAEP-256", key)
+	effort := func(fields int, encoded bool) time.Duration {
+		header := `{"encryptedFields":[` + strings.Repeat(`{"fieldName":"a","encryptedKey":"b"}`, fields) + `]}`
+		m := &cpmv1.JweDecryptRequest{Headers: map[string]string{"FSPIOP-Encryption": header}}
+		r := &cpm.Request{Operation: cpm.JWEDecrypt, Keys: []cpm.KeyRef{ref}, Payload: cpm.Payload{Message: m}}
+		if encoded {
+			bytes, err := proto.Marshal(m)
+			g.must(err)
+			r.Payload = cpm.Payload{Encoded: bytes}
+		}
+		return g.m.work(r).effort
+	}
+	one := effort(1, false)
+	for _, encoded := range []bool{false, true} {
+		for fields, want := range map[int]time.Duration{0: 1, 1: 1, 7: 7, 32: 32, 1000: 32} {
+			if got := effort(fields, encoded); got != want*one {
+				t.Errorf("%d fields, encoded %v: %v, one is %v", fields, encoded, got, one)
+			}
+		}
+	}
+}
+
+// blurting are keys whose handling fails in the worst way.
+type blurting struct{}
+
+func (blurting) Key(context.Context, cpm.KeyRef) (operation.Key, error) { panic("the clear key") }
+
+func TestAPanicSaysNothingOfWhatWasInReach(t *testing.T) {
+	r := &cpm.Request{Operation: cpm.MAC, Keys: []cpm.KeyRef{{}}, Payload: cpm.Payload{Message: &cpmv1.MacRequest{Data: []byte("x")}}}
+	_, err := operation.New(blurting{}, time.Now).Do(t.Context(), r)
+	if !errors.Is(err, fault.Internal) || strings.Contains(fault.From(err).Error(), "clear key") || !strings.Contains(fault.From(err).Error(), "panic in mac: string") {
+		t.Errorf("%v", err)
 	}
 }

@@ -103,6 +103,7 @@ func (m *Module) work(r *cpm.Request) work {
 		w.cost = max(w.cost, operation.CostOf(half, algorithm, r.Size))
 		w.effort = max(w.effort, operation.EffortOf(half, algorithm, bits, r.Size))
 	}
+	w.effort *= time.Duration(operation.Repeats(r))
 	return w
 }
 
