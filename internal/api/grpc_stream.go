@@ -19,6 +19,10 @@ import (
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
+// spare is the time between two lookings for goroutines of a stream that wait for a request, which are let go. It is long
+// enough for a busy stream not to feel that they are made anew, and short enough for streams that were busy once not to add up.
+const spare = 10 * time.Second
+
 // session is one stream of requests and answers. One goroutine reads; others answer, each one request at a time, and also
 // send the answer: gRPC gathers what several send into one write.
 type session struct {
@@ -34,9 +38,9 @@ type session struct {
 	// stops by flow control.
 	window    chan struct{}
 	answering sync.WaitGroup
-	// jobs go to the goroutines that answer; workers is how many there are, known to the reading one alone.
+	// jobs go to the goroutines that answer; workers has one entry for each of them.
 	jobs    chan *frame
-	workers int
+	workers chan struct{}
 
 	sending sync.Mutex // held while an answer is sent
 	state   sync.Mutex // guards what follows
@@ -44,13 +48,18 @@ type session struct {
 	ids     map[uint64]struct{}
 }
 
-// stream serves one stream until the caller ends it or the port closes.
-func (d *Door) stream(_ any, stream grpc.ServerStream) error {
-	s := &session{
+func (d *Door) session(stream grpc.ServerStream) *session {
+	return &session{
 		door: d, stream: stream, ctx: stream.Context(), id: d.newID(),
 		trace:  traceOf(metadata.ValueFromIncomingContext(stream.Context(), "traceparent")),
-		window: make(chan struct{}, d.limits.StreamWindow), jobs: make(chan *frame), ids: map[uint64]struct{}{},
+		window: make(chan struct{}, d.limits.StreamWindow), ids: map[uint64]struct{}{},
+		jobs: make(chan *frame), workers: make(chan struct{}, d.limits.StreamWindow),
 	}
+}
+
+// stream serves one stream until the caller ends it or the port closes.
+func (d *Door) stream(_ any, stream grpc.ServerStream) error {
+	s := d.session(stream)
 	var done context.CancelFunc
 	s.work, done = working(s.ctx)
 	defer done()
@@ -64,16 +73,38 @@ func (d *Door) stream(_ any, stream grpc.ServerStream) error {
 		return s.refuse(e)
 	}
 	defer d.calls.give(1)
+	return s.run()
+}
+
+// run reads until the caller has no more or the port closes, and waits for the answers.
+func (s *session) run() error {
 	ended := make(chan error, 1)
-	d.sessions.Go(func() { ended <- s.read() })
-	select {
-	case err := <-ended:
-		s.answering.Wait()
-		return err
-	case <-d.closing:
-		s.close()
-		s.answering.Wait()
-		return statusOf(shuttingDown(), s.id)
+	s.door.sessions.Go(func() { ended <- s.read() })
+	tick := time.NewTicker(spare)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			s.answering.Wait()
+			return err
+		case <-s.door.closing:
+			s.close()
+			s.answering.Wait()
+			return statusOf(shuttingDown(), s.id)
+		case <-tick.C:
+			s.thin()
+		}
+	}
+}
+
+// thin lets the goroutines go that wait for a request, so that a stream that is kept open keeps no more than it uses.
+func (s *session) thin() {
+	for {
+		select {
+		case s.jobs <- nil:
+		default:
+			return
+		}
 	}
 }
 
@@ -109,24 +140,24 @@ func (s *session) read() error {
 }
 
 // hand gives a request to a goroutine that waits for one, or to a new one while there are fewer than the window has room
-// for. They are kept because growing a new stack for each request costs as much as a tenth of a signature.
+// for. They are kept for a while because growing a new stack for each request costs as much as a tenth of a signature.
 func (s *session) hand(f *frame) {
 	select {
 	case s.jobs <- f:
 		return
 	default:
 	}
-	if s.workers < cap(s.window) {
-		s.workers++
+	select {
+	case s.jobs <- f: // the window had room, so one of them is about to wait
+	case s.workers <- struct{}{}: // or may leave instead: it was let go, or the call is over
 		go s.serve(f)
-		return
 	}
-	s.jobs <- f // the window had room, so one of them is about to wait
 }
 
-// serve answers requests until the call is over.
+// serve answers requests until it is let go or the call is over.
 func (s *session) serve(f *frame) {
-	for {
+	defer func() { <-s.workers }()
+	for f != nil {
 		s.answer(f)
 		select {
 		case f = <-s.jobs:

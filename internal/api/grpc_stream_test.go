@@ -7,9 +7,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -245,4 +248,105 @@ func TestARequestOfAStreamCarriesItsOwnDeadline(t *testing.T) {
 	if diff := cmp.Diff(map[uint64]string{1: "timeout", 2: "none"}, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// script is the server's side of a stream without a network: each request is the next one that the script lets through.
+type script struct {
+	grpc.ServerStream
+	ctx     context.Context
+	next    func(n int) error // is asked before request n, from 0
+	given   int
+	answers atomic.Int64
+}
+
+func (s *script) Context() context.Context { return s.ctx }
+
+func (s *script) SendMsg(any) error {
+	s.answers.Add(1)
+	return nil
+}
+
+func (s *script) RecvMsg(m any) error {
+	if err := s.next(s.given); err != nil {
+		return err
+	}
+	s.given++
+	data, err := proto.Marshal(&cpmv1.StreamRequest{Id: uint64(s.given), Request: signProcess()})
+	f := m.(*frame)
+	f.data, f.length = mem.SliceBuffer(data), len(data)
+	return err
+}
+
+// play makes a session of a script, on a door where each request takes a second.
+func play(s *script, window int) *session {
+	d := New(Config{Limits: Limits{StreamWindow: window}, Processor: processor(func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+		time.Sleep(time.Second)
+		return echo(ctx, r)
+	})})
+	x := d.session(s)
+	x.work, x.pace = s.ctx, &pace{}
+	return x
+}
+
+// gRPC may hand over a request that it holds after the call was cut, when the goroutines that answer have gone with the call.
+func TestARequestReadAfterTheCallWasCutIsAnswered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const window = 4
+		ctx, cut := context.WithCancel(t.Context())
+		c := &script{ctx: ctx}
+		s := play(c, window)
+		c.next = func(n int) error {
+			switch {
+			case n == window: // all those before were under way together
+				time.Sleep(2 * time.Second)
+				cut()
+				synctest.Wait()
+			case n > window:
+				return status.FromContextError(ctx.Err()).Err()
+			}
+			return nil
+		}
+		if err := s.read(); err == nil {
+			t.Error("the stream was not cut")
+		}
+		s.answering.Wait()
+		if n := c.answers.Load(); n != window+1 {
+			t.Errorf("%d answers", n)
+		}
+	})
+}
+
+func TestAnIdleStreamKeepsNoGoroutines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const window = 4
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		c := &script{ctx: ctx}
+		s := play(c, window)
+		c.next = func(n int) error {
+			if n == 0 || n%window != 0 {
+				return nil
+			}
+			time.Sleep(2 * time.Second)
+			if kept := len(s.workers); kept != window {
+				t.Errorf("%d goroutines kept after request %d", kept, n)
+			}
+			time.Sleep(spare)
+			if kept := len(s.workers); kept != 0 {
+				t.Errorf("%d goroutines of an idle stream", kept)
+			}
+			if n == 3*window {
+				return io.EOF
+			}
+			return nil
+		}
+		if err := s.run(); err != nil {
+			t.Error(err)
+		}
+		if n := c.answers.Load(); n != 3*window {
+			t.Errorf("%d answers", n)
+		}
+	})
 }
