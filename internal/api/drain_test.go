@@ -107,7 +107,7 @@ func TestDrainUnderLoad(t *testing.T) {
 	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 		time.Sleep(time.Millisecond)
 		return echo(ctx, r)
-	}, func(c *Config) { c.Limits.Linger = 300 * time.Millisecond })
+	}, func(c *Config) { c.Limits.Linger = 3 * time.Second }) // long enough for callers on a busy machine to hear of it
 	var callers sync.WaitGroup
 	var answered atomic.Int64
 	for range 6 {
