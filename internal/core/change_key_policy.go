@@ -2,9 +2,11 @@ package core
 
 import (
 	"context"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/keys"
@@ -35,12 +37,15 @@ func setKeyPolicy(_ context.Context, w *work) error {
 }
 
 // obey asks the policies of the keys that were selected. One that protects is used or the request is declined. Of several that
-// may process what was protected before, those that refuse are left out; if that leaves none, the first one's refusal is the
-// answer.
+// may process what was protected before, those that refuse are left out, and the first of the others are tried; if that leaves
+// none, the first one's refusal is the answer.
 func (t *trip) obey(o keys.Occasion) error {
 	var allowed []*keys.Version
 	var refused error
 	for _, v := range t.versions {
+		if len(allowed) == keys.MaxProcess {
+			break
+		}
 		if v.Policy == nil {
 			allowed = append(allowed, v)
 			continue
@@ -71,12 +76,26 @@ func (t *trip) bytes() int64 {
 	return int64(len(p.Encoded))
 }
 
-// spend counts the use of the key that protects. A fulfilment counts too: it is made anew of the secret.
+// spend counts the use of the key that protects.
 func (c *Core) spend(ctx context.Context, t *trip) error {
-	if len(t.versions) == 0 || !t.row.Protect && t.row.Operation != cpm.ILPFulfil {
+	if len(t.versions) == 0 || !t.row.Protects(t.request.Payload.Message) {
 		return nil
 	}
 	return c.usage.spend(ctx, t.versions[0])
+}
+
+// spendFound counts the use of the secret that gave a fulfilment again, which is made anew of the secret. Only the answer says
+// which of several it was, so it is counted before the caller gets it.
+func (c *Core) spendFound(ctx context.Context, t *trip, r *cpm.Result) error {
+	m, ok := r.Payload.Message.(*cpmv1.IlpFulfilResponse)
+	if !ok || t.row.Protects(t.request.Payload.Message) {
+		return nil
+	}
+	i := slices.IndexFunc(t.versions, func(v *keys.Version) bool { return v.Ref.ID.String() == m.GetKey().GetId() })
+	if i < 0 {
+		return fault.New(fault.Device, "the adapter answered with a key that it was not given")
+	}
+	return c.usage.spend(ctx, t.versions[i])
 }
 
 // KeyUses says how often a version of a key has protected something, as far as its uses are counted.

@@ -1,7 +1,9 @@
 package core_test
 
 import (
+	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,7 +43,8 @@ func (r *rig) decrypt(ciphertext []byte) (string, error) {
 	return string(res.Payload.Message.(*cpmv1.DecryptResponse).GetPlaintext()), nil
 }
 
-// Each rule declines what it excludes, says so with the key's name, and lets the rest pass.
+// Each rule declines what it excludes, says so, and lets the rest pass. The caller is told the key's name only if it gave it, the log
+// always.
 func TestAKeysPolicyDeclines(t *testing.T) {
 	t.Parallel()
 	r := withPolicies(t)
@@ -61,8 +64,14 @@ func TestAKeysPolicyDeclines(t *testing.T) {
 		r.setPolicy("data", c.policy)
 		_, err := r.encrypt("a message of more than five bytes")
 		kind(t, err, c.want)
+		if text := fault.From(err).Public; !strings.Contains(text, c.says) || strings.Contains(text, "data") || !strings.Contains(err.Error(), "key data/1") {
+			t.Errorf("%s: %s, logged as %v", name, text, err)
+		}
+		_, err = r.Process(t.Context(), r.request("payerfsp", cpm.Encrypt, &cpmv1.EncryptRequest{
+			Plaintext: []byte("a message of more than five bytes"), Key: &cpmv1.KeySelector{Name: "data"},
+		}))
 		if text := fault.From(err).Public; !strings.Contains(text, c.says) || !strings.Contains(text, "key data") {
-			t.Errorf("%s: %s", name, text)
+			t.Errorf("%s, with the key named: %s", name, text)
 		}
 	}
 	r.setPolicy("data", keys.Policy{
@@ -131,8 +140,8 @@ func TestAKeyIsUsedAsOftenAsItMay(t *testing.T) {
 	}
 	_, err := r.encrypt("text")
 	kind(t, err, fault.State)
-	if text := fault.From(err).Public; !strings.Contains(text, "key data") || !strings.Contains(text, "3 times") {
-		t.Error(text)
+	if text := fault.From(err).Public; strings.Contains(text, "data") || !strings.Contains(text, "3 times") || !strings.Contains(err.Error(), "key data") {
+		t.Error(err)
 	}
 	// What was encrypted can still be decrypted, and a new version begins anew.
 	if text, err := r.decrypt(ciphertext); text != "text" || err != nil {
@@ -204,4 +213,119 @@ func TestAKeyComesWithItsPolicy(t *testing.T) {
 	r.addKey(a)
 	_, err := r.Process(t.Context(), r.request("payerfsp", cpm.MAC, &cpmv1.MacRequest{Data: []byte("data")}))
 	kind(t, err, fault.Denied)
+}
+
+// At most three keys are tried. Those whose policy refuses the caller are not among them, however new they are.
+func TestKeysThatRefuseTakeNoPlacesOfOthers(t *testing.T) {
+	t.Parallel()
+	r := running(t, everything("payerfsp"))
+	addMAC := func(name string, p *keys.Policy) {
+		t.Helper()
+		r.pass(time.Second)
+		r.addKey(keys.Addition{FSP: "payerfsp", Name: name, Use: cpm.UseMAC, Generate: "HS256", Policy: p})
+	}
+	addMAC("mine", nil)
+	res, err := r.Process(t.Context(), r.request("payerfsp", cpm.MAC, &cpmv1.MacRequest{Data: []byte("text")}))
+	r.must(err)
+	code := res.Payload.Message.(*cpmv1.MacResponse).GetMac()
+	valid := func() bool {
+		t.Helper()
+		res, err := r.Process(t.Context(), r.request("payerfsp", cpm.MACVerify, &cpmv1.MacVerifyRequest{Data: []byte("text"), Mac: code}))
+		r.must(err)
+		return res.Payload.Message.(*cpmv1.MacVerifyResponse).GetValid()
+	}
+	for range 3 {
+		addMAC("theirs", &keys.Policy{Callers: []string{"certificate:other"}})
+	}
+	for range 2 {
+		addMAC("more", nil)
+		if !valid() {
+			t.Fatal("not valid: the key that made the code was not tried")
+		}
+	}
+	addMAC("more", nil)
+	if valid() {
+		t.Error("valid: a fourth key was tried")
+	}
+}
+
+// A fulfilment that is made again counts for the secret that gave it, also when the module found it among several.
+func TestASecretFulfilsAgainAsOftenAsItMay(t *testing.T) {
+	t.Parallel()
+	r := running(t, withILP)
+	r.addKey(keys.Addition{FSP: "payeefsp", Name: "old", Use: cpm.UseILP, Generate: "HS256", Policy: &keys.Policy{MaxUses: 3}})
+	answer, err := r.fulfil(ilpQuote(1))
+	r.must(err)
+	r.pass(time.Minute)
+	r.addKey(keys.Addition{FSP: "payeefsp", Name: "new", Use: cpm.UseILP, Generate: "HS256"})
+	again := packet(answer.GetIlpPacket())
+	again.Condition = answer.GetCondition()
+	for range 2 {
+		a, err := r.fulfil(again)
+		r.must(err)
+		if a.GetFulfilment() != answer.GetFulfilment() || a.GetKey().GetName() != "old" {
+			t.Errorf("got %v", a)
+		}
+	}
+	a, err := r.fulfil(again)
+	kind(t, err, fault.State)
+	if a != nil {
+		t.Errorf("declined with %v", a)
+	}
+	uses, err := r.Uses(t.Context(), "payeefsp", "old")
+	if err != nil || len(uses) != 1 || uses[0].SetAside != 3 {
+		t.Errorf("%+v, %v", uses, err)
+	}
+}
+
+// An adapter that says a fulfilment came from another secret than those it was given leaves nothing to count.
+func TestAFulfilmentOfAnUnknownSecretIsNotGiven(t *testing.T) {
+	t.Parallel()
+	r := runningWith(t, &module{do: func(context.Context, *cpm.Request) (*cpm.Result, error) {
+		return &cpm.Result{Payload: cpm.Payload{Message: &cpmv1.IlpFulfilResponse{Fulfilment: "x", Key: &cpmv1.KeyIdentity{Id: "other"}}}}, nil
+	}}, withILP)
+	r.addKey(keys.Addition{FSP: "payeefsp", Name: "ilp", Use: cpm.UseILP, Generate: "HS256"})
+	_, err := r.fulfil(packet("AQ"))
+	kind(t, err, fault.Device)
+}
+
+// suspending is a key holder on whose first key something happens while it is put there.
+type suspending struct {
+	cpm.Module
+
+	holder  cpm.KeyHolder
+	once    sync.Once
+	suspend func()
+}
+
+func (s *suspending) Put(ctx context.Context, m cpm.Material) error {
+	s.once.Do(s.suspend)
+	return s.holder.Put(ctx, m)
+}
+
+func (s *suspending) Drop(ctx context.Context, ids ...cpm.KeyID) error {
+	return s.holder.Drop(ctx, ids...)
+}
+
+// A key that takes the place of one that was taken out of use on the way is counted, and only once.
+func TestTheKeyThatTakesAnothersPlaceIsCounted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	inner := newSSM(r)
+	with(&suspending{Module: inner, holder: inner, suspend: func() {
+		r.mustChange("key.suspend", "payerfsp/jws", keys.Which{FSP: "payerfsp", Name: "jws"})
+	}})(r)
+	r.ready()
+	r.pass(time.Second)
+	r.addKey(keys.Addition{FSP: "payerfsp", Name: "other", Use: cpm.UseSignature, Generate: "ES256", Policy: &keys.Policy{MaxUses: 2}})
+	for range 2 {
+		signed, err := r.sign()
+		r.must(err)
+		if signed.GetKey().GetName() != "other" {
+			t.Errorf("signed with %v", signed.GetKey())
+		}
+	}
+	_, err := r.sign()
+	kind(t, err, fault.State)
+	r.must(inner.Shutdown(t.Context()))
 }

@@ -73,7 +73,7 @@ func (c *Core) signedUpdate(s *Snapshot, u *updating) error {
 	}
 	versions, _, err := s.Keys.Select(wish, c.config.Now())
 	if err == nil && u.known {
-		u.signer = u.update.VerifiedBy(versions)
+		u.signer = u.update.VerifiedBy(versions[:min(len(versions), keys.MaxProcess)])
 	}
 	if u.signer == nil {
 		return keys.Unsigned()

@@ -14,6 +14,7 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/fspiop"
+	"github.com/mojaloop/cpm/internal/keys"
 	"github.com/mojaloop/cpm/internal/spec"
 )
 
@@ -216,4 +217,19 @@ func TestNobodyAsksForAKeyUpdateButAnFSPBySigning(t *testing.T) {
 			t.Error("key-update is offered")
 		}
 	}
+}
+
+// An update is tried with the three newest update keys and no more.
+func TestAtMostThreeUpdateKeysAreTried(t *testing.T) {
+	t.Parallel()
+	r := running(t)
+	p := r.enrol("payeefsp", newECKey(t))
+	for _, name := range []string{"second", "third", "fourth"} {
+		_, err := p.send(p.base("Delete", "none"))
+		kind(t, err, fault.NotFound) // it was tried, and verified
+		r.pass(time.Second)
+		r.addKey(keys.Addition{FSP: "payeefsp", Name: name, Use: cpm.UseUpdate, Public: publicPEM(t, newECKey(t))})
+	}
+	_, err := p.send(p.base("Delete", "none"))
+	kind(t, err, fault.Unauthenticated)
 }

@@ -57,6 +57,12 @@ func (p *plan) run(ctx context.Context) (out proto.Message, err error) {
 	if p.fsp, err = p.core.judge(p.trip); err != nil {
 		return nil, err
 	}
+	// The plan reads the message itself, and its steps take their own sizes on top.
+	size := int64(p.request.Size)
+	if !p.core.bytes.take(size) {
+		return nil, tooManyBytes()
+	}
+	defer p.core.bytes.give(size)
 	return p.carry(ctx)
 }
 

@@ -424,3 +424,20 @@ func TestLongestKeyOfSeveralRulesCounts(t *testing.T) {
 		t.Errorf("encrypted with %s", e.GetEncryption())
 	}
 }
+
+// A plan reads the message before its first step does, so it has its bytes from the beginning, and gives them back.
+func TestAPlanTakesItsBytes(t *testing.T) {
+	t.Parallel()
+	r, jwe := planned(t)
+	q := r.protectRequest("/quotes", quote)
+	q.Size = 2 << 20 // all requests have 1 MiB
+	_, err := r.Process(t.Context(), q)
+	kind(t, err, fault.Busy)
+	if n := len(jwe.requests()); n != 0 || r.Sheds()["bytes"] != 1 {
+		t.Errorf("%d steps, sheds %v", n, r.Sheds())
+	}
+	q.Size = 900 << 10
+	for range 2 {
+		r.protect(q)
+	}
+}

@@ -59,7 +59,7 @@ func (c *Core) process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 	}
 	defer place.Leave()
 	if !c.bytes.take(int64(r.Size)) {
-		return nil, c.declined(ctx, t, admission.Decline(admission.Bytes, time.Second, "too many bytes are being processed; try again shortly"))
+		return nil, c.declined(ctx, t, tooManyBytes())
 	}
 	defer c.bytes.give(int64(r.Size))
 	t.deadline = c.deadline(ctx, t)
@@ -71,6 +71,10 @@ func (c *Core) process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 	}
 	c.answered(ctx, t, result)
 	return result, nil
+}
+
+func tooManyBytes() error {
+	return admission.Decline(admission.Bytes, time.Second, "too many bytes are being processed; try again shortly")
 }
 
 // deadline is when the answer must be there: the route's timer runs from the request's arrival, and the caller may want it
@@ -174,7 +178,8 @@ func (t *trip) selectKeys(now time.Time) error {
 		return err
 	}
 	if err := t.obey(keys.Occasion{
-		Caller: t.request.Caller, Operation: t.row.Operation, Hardware: t.adapter.config.Hardware(), Now: now, Trial: t.trial,
+		Caller: t.request.Caller, Operation: t.row.Operation, Hardware: t.adapter.config.Hardware(), Now: now, Named: wish.Key.GetName() != "",
+		Trial: t.trial,
 	}); err != nil {
 		return err
 	}
@@ -206,6 +211,9 @@ func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
 	t.module = time.Since(began)
 	if failed == nil {
 		failed = decoded(t, result)
+	}
+	if failed == nil {
+		failed = c.spendFound(ctx, t, result)
 	}
 	if failed != nil {
 		return nil, failed
@@ -256,9 +264,15 @@ func (c *Core) attempt(ctx context.Context, t *trip) (*cpm.Result, error) {
 // holdOthers selects again, from the keys of now, for a request one of whose keys was taken out of use meanwhile: the FSP
 // may have others.
 func (c *Core) holdOthers(ctx context.Context, t *trip) error {
+	before := t.versions
 	t.snapshot = c.snapshot.Load()
 	if err := t.selectKeys(c.config.Now()); err != nil {
 		return err
+	}
+	if len(before) == 0 || len(t.versions) == 0 || before[0].Ref.ID != t.versions[0].Ref.ID {
+		if err := c.spend(ctx, t); err != nil {
+			return err
+		}
 	}
 	return t.endpoint.hold(ctx, c.manager, t.versions)
 }

@@ -36,7 +36,7 @@ func (c *Core) PublishedKey(caller cpm.Principal, f cpm.FSP, name string) (*cpm.
 	now := c.config.Now()
 	versions, until := p.versions(now)
 	for _, v := range versions {
-		if v.Ref.Name == name && v.State(now) == keys.Active && v.Row.SupersededAt == 0 {
+		if v.Ref.Name == name && v.InForce(now) {
 			text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: v.Row.Public})
 			return publication(text, "application/x-pem-file", p.fresh(now, until)), nil
 		}

@@ -138,6 +138,14 @@ func TestOneKeyIsPublishedAsPEM(t *testing.T) {
 	if block == nil || len(rest) != 0 || block.Type != "PUBLIC KEY" || !bytes.Equal(block.Bytes, r.Keys("payerfsp", "jws", false)[0].PublicKey) {
 		t.Errorf("%s", p.Body)
 	}
+	r.addKey(keys.Addition{FSP: "payerfsp", Name: "jws", Use: cpm.UseSignature, Generate: "ES256", NotBefore: r.now().Add(48 * time.Hour)})
+	if next, err := r.PublishedKey(caller, "payerfsp", "jws"); err != nil || !bytes.Equal(next.Body, p.Body) {
+		t.Errorf("with the next version scheduled: %v", err)
+	}
+	r.pass(49 * time.Hour)
+	if next, err := r.PublishedKey(caller, "payerfsp", "jws"); err != nil || bytes.Equal(next.Body, p.Body) {
+		t.Errorf("with the next version in force: %v", err)
+	}
 	for _, name := range []string{"nosuch", ""} {
 		_, err = r.PublishedKey(caller, "payerfsp", name)
 		kind(t, err, fault.NotFound)

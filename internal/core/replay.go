@@ -67,5 +67,7 @@ func (r *replays) fresh(k [sha256.Size]byte, now time.Time, window time.Duration
 func (r *replays) forget(k [sha256.Size]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.seen, k) // its place in order stays, and is passed over
+	if _, ok := r.seen[k]; ok {
+		r.seen[k] = time.Time{} // over; it keeps its one place in order
+	}
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -118,7 +119,8 @@ func (u *usage) fill(ctx context.Context, a *allowance) error {
 	case err != nil:
 		return err
 	case took == 0:
-		return fault.New(fault.State, "the key %s has been used as often as it may be, %d times; add a new version with: cpm key update", a.name, a.limit)
+		return fault.New(fault.State, "the key has been used as often as it may be, %d times; add a new version with: cpm key update", a.limit).
+			Because(errors.New("key " + a.name))
 	}
 	return nil
 }
@@ -135,7 +137,8 @@ func (u *usage) fetch(ctx context.Context, a *allowance) (took int64, err error)
 		if errors.Is(err, fault.State) {
 			kind = fault.State
 		}
-		return 0, fault.New(kind, "the uses of the key %s set aside here are used up, and the database gives no more now", a.name).Because(err)
+		return 0, fault.New(kind, "the uses of the key set aside here are used up, and the database gives no more now").
+			Because(fmt.Errorf("key %s: %w", a.name, err))
 	}
 	a.used = used
 	a.left.Add(took)

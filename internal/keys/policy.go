@@ -2,6 +2,7 @@ package keys
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +49,8 @@ type Occasion struct {
 	Bytes     int64
 	Hardware  bool
 	Now       time.Time
+	// Named says that the request named the key.
+	Named bool
 	// Trial asks for no caller in particular.
 	Trial bool
 }
@@ -97,29 +100,38 @@ func principal(text string) bool {
 }
 
 // refuses says by which rule the policy refuses an occasion; nil is that it does not.
-func (p *Policy) refuses(key string, o Occasion) error {
+func (p *Policy) refuses(key string, o Occasion) *fault.Error {
 	switch {
 	case p == nil:
 		return nil
 	case p.broken:
-		return fault.New(fault.State, "the policy of key %s is of a newer program, and this one cannot read it", key)
+		return fault.New(fault.State, "the policy of %s is of a newer program, and this one cannot read it", key)
 	case len(p.Callers) > 0 && !o.Trial && !slices.Contains(p.Callers, o.Caller.String()):
-		return fault.New(fault.Denied, "the policy of key %s names the callers that may use it, and this one is not among them", key)
+		return fault.New(fault.Denied, "the policy of %s names the callers that may use it, and this one is not among them", key)
 	case len(p.Operations) > 0 && !slices.Contains(p.Operations, o.Operation):
-		return fault.New(fault.Denied, "the policy of key %s does not allow the operation %s", key, o.Operation)
+		return fault.New(fault.Denied, "the policy of %s does not allow the operation %s", key, o.Operation)
 	case p.Assurance == AssuranceHardware && !o.Hardware:
-		return fault.New(fault.State, "the policy of key %s wants hardware, and the route leads to software", key)
+		return fault.New(fault.State, "the policy of %s wants hardware, and the route leads to software", key)
 	case p.MaxBytes > 0 && o.Bytes > p.MaxBytes:
-		return fault.New(fault.State, "the policy of key %s allows messages of at most %d bytes", key, p.MaxBytes)
+		return fault.New(fault.State, "the policy of %s allows messages of at most %d bytes", key, p.MaxBytes)
 	case len(p.windows) > 0 && !slices.ContainsFunc(p.windows, func(w window) bool { return w.has(o.Now) }):
-		return fault.New(fault.State, "the policy of key %s does not allow its use at this hour", key)
+		return fault.New(fault.State, "the policy of %s does not allow its use at this hour", key)
 	}
 	return nil
 }
 
 // Refuses says by which rule the key's policy refuses an occasion: Denied for the caller and the operation, State for all else;
-// nil is that it does not.
-func (v *Version) Refuses(o Occasion) error { return v.Policy.refuses(v.Ref.Name, o) }
+// nil is that it does not. The caller learns the key's name only if it gave it; the log has it always.
+func (v *Version) Refuses(o Occasion) error {
+	key := "the key"
+	if o.Named || o.Trial {
+		key = "key " + v.Ref.Name
+	}
+	if e := v.Policy.refuses(key, o); e != nil {
+		return e.Because(errors.New("key " + v.String()))
+	}
+	return nil
+}
 
 // maxGCM is how often one key encrypts with AES-GCM when the nonces are random (NIST SP 800-38D, section 8.3).
 const maxGCM = 1 << 32

@@ -12,14 +12,15 @@ import (
 // DefaultOverlap is how long a superseded verification key still verifies.
 const DefaultOverlap = 5 * time.Minute
 
-// maxProcess is how many keys a signature is tried with at most.
-const maxProcess = 3
+// MaxProcess is how many keys a signature is tried with at most. Whoever selects keeps to it, after the versions that must not be
+// used on the occasion were left out, so that those take no places of others.
+const MaxProcess = 3
 
 // Wish is which key a request may use.
 type Wish struct {
 	FSP cpm.FSP
 	Use cpm.KeyUse
-	// Protect wants the one current key; otherwise up to three that process what was protected with them.
+	// Protect wants the one current key; otherwise all that process what was protected with them.
 	Protect bool
 	// Half is the part of the key that is needed. What a private half or a secret key was used for, such as encryption, is
 	// processed with superseded and ended versions too, for as long as they are neither deleted nor given up.
@@ -60,7 +61,7 @@ func (x *Index) Select(w Wish, now time.Time) (usable []*Version, unusable bool,
 // recovering lists the versions that may decrypt or unwrap, the newest first, or says why there is none.
 func recovering(named []*Version, half cpm.Half, now time.Time) (usable []*Version, err error) {
 	for _, v := range named {
-		if len(usable) < maxProcess && v.has(half) && v.mayRecover(now) {
+		if v.has(half) && v.mayRecover(now) {
 			usable = append(usable, v)
 		}
 	}
@@ -75,7 +76,7 @@ func recovering(named []*Version, half cpm.Half, now time.Time) (usable []*Versi
 func processing(named []*Version, now time.Time, overlap time.Duration) (usable []*Version) {
 	for _, superseded := range []bool{false, true} {
 		for _, v := range named {
-			if len(usable) < maxProcess && v.mayProcess(now, overlap) && v.superseded(now, 0) == superseded {
+			if v.mayProcess(now, overlap) && v.superseded(now, 0) == superseded {
 				usable = append(usable, v)
 			}
 		}

@@ -103,6 +103,10 @@ func (v *Version) mayProtect(now time.Time) bool {
 	return !v.Deleted && v.State(now) == Active && !v.superseded(now, 0)
 }
 
+// InForce says whether the version is the one of its key that protects now: Active, and nothing has taken its place yet, though
+// another may be there that will.
+func (v *Version) InForce(now time.Time) bool { return v.mayProtect(now) }
+
 // mayRecover says whether the version may decrypt: Deactivated versions too (NIST SP 800-57 part 1, section 7.4).
 func (v *Version) mayRecover(now time.Time) bool {
 	state := v.State(now)
