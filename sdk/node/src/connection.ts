@@ -51,6 +51,7 @@ export class Connection {
   #closed = false;
 
   constructor(options: ClientOptions) {
+    if (!options.url) throw new TypeError('url is needed, such as https://cpm.hub.example:7800');
     const url = new URL(options.url);
     const tls = tlsOf(url, options.tls);
     this.#send = tls ? https.request : http.request;

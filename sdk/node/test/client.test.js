@@ -163,6 +163,7 @@ test('addresses that would give something away are refused', () => {
     ['http://cpm.example', {}], ['http://localhost.example', {}], ['https://u:p@cpm.example', { tls }], ['https://cpm.example?x', { tls }],
     ['https://cpm.example', {}], ['ftp://localhost', {}], ['http://localhost', { tls }], ['nothing', {}],
   ]) assert.throws(() => new Client({ url, ...more }), TypeError, url);
+  for (const none of [undefined, null, '']) assert.throws(() => new Client({ ...options, url: none }), { name: 'TypeError', message: /^url is needed/ });
   new Client({ url: 'http://[::1]:7800' }).close();
 });
 
