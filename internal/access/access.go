@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -81,6 +82,19 @@ func (r *Rules) check(g Grant) error {
 		return fmt.Errorf("grant %s %s: name the FSP: this operation uses its private key", g.Principal, g.Operation)
 	}
 	return nil
+}
+
+// CheckPrincipal is an error unless a caller of the Mojaloop port or an operator can be named so. Changes are checked with
+// it; New is not as strict, since a database may hold grants from before there was this check.
+func CheckPrincipal(name string) error {
+	kind, rest, _ := strings.Cut(name, ":")
+	switch cpm.PrincipalKind(kind) { //nolint:exhaustive // no other kind asks for operations
+	case cpm.PrincipalCertificate, cpm.PrincipalLoopback, cpm.PrincipalSocket, cpm.PrincipalUser:
+		if rest != "" {
+			return nil
+		}
+	}
+	return fmt.Errorf("grant for %q: write the principal as KIND:NAME, such as certificate:ml-api-adapter.hub.example", name)
 }
 
 // Allow decides whether p may do o for f. The answer to a denied caller is the same whether the FSP exists or not.

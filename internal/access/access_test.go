@@ -75,3 +75,16 @@ func TestOnlyTheSocketAdministers(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckPrincipal(t *testing.T) {
+	t.Parallel()
+	for name, good := range map[string]bool{
+		"certificate:ml-api-adapter.hub.example": true, "loopback:dev": true, "socket:uid:0": true, "user:jane": true,
+		"": false, "ml-api": false, "certificate": false, "certificate:": false, ":x": false, "fsp:payerfsp": false, "Certificate:x": false,
+		"system:dev": false, "*": false,
+	} {
+		if err := CheckPrincipal(name); (err == nil) != good {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

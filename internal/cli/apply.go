@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -25,7 +28,8 @@ func (a *app) applyCommand() *cobra.Command {
 		use: "apply -f FILE [-c FILE | --socket PATH]", short: "Put a configuration in force",
 		long: "Stores settings, FSPs, adapters, routes and grants from a YAML or JSON file, all of them or none. A part that the\n" +
 			"file has takes the place of the stored one (settings and FSPs are only added to or changed); a part that it does\n" +
-			"not have stays. With -c and no CPM running, the change is made in the database directly.",
+			"not have stays. What is gone because the file does not name it is told on standard error. With -c and no CPM running,\n" +
+			"the change is made in the database directly.",
 		examples: []string{"cpm apply -f desired.yaml", "cpm apply -f - -c /etc/cpm/cpm.yaml < desired.json"},
 		run: func(ctx context.Context, _ []string) error {
 			receipt, err := a.apply(ctx, *file, *bootstrap, *socket)
@@ -33,6 +37,7 @@ func (a *app) applyCommand() *cobra.Command {
 				return err
 			}
 			a.say("applied; the configuration is at revision %d", receipt.Revision)
+			a.sayGone(receipt)
 			return out.print(receiptAnswer(receipt, nil))
 		},
 	})
@@ -48,7 +53,7 @@ func (a *app) applyCommand() *cobra.Command {
 func (a *app) apply(ctx context.Context, file, bootstrap, socket string) (command.Receipt, error) {
 	text, err := a.readInput(file, maxDesired)
 	if err != nil {
-		return command.Receipt{}, err
+		return command.Receipt{}, withHint(err, "check the path given with -f")
 	}
 	document, err := desired(text)
 	if err != nil {
@@ -81,7 +86,38 @@ func offline(ctx context.Context, c *config.Config, document []byte) (command.Re
 	if err != nil {
 		return command.Receipt{}, err
 	}
-	return command.Receipt{Revision: receipt.Revision}, nil
+	answer := command.Receipt{Revision: receipt.Revision}
+	if receipt.Detail != nil {
+		answer.Detail, err = json.Marshal(receipt.Detail)
+	}
+	return answer, err
+}
+
+// sayGone names what a part of the file has taken away by not having it; a CPM of an older version does not tell.
+func (a *app) sayGone(r command.Receipt) {
+	var detail core.ConfigDetail
+	if len(r.Detail) == 0 || json.Unmarshal(r.Detail, &detail) != nil {
+		return
+	}
+	for _, g := range detail.Gone {
+		what, are := cmp.Or(partNames()[g.Part][1], g.Part), "are"
+		if g.Count == 1 {
+			what, are = cmp.Or(partNames()[g.Part][0], g.Part), "is"
+		}
+		names := printable(strings.Join(g.Names, ", "))
+		if more := g.Count - len(g.Names); more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		a.say("%d %s %s not in the file and %s gone: %s", g.Count, printable(what), are, are, names)
+	}
+}
+
+// partNames are one and several entries of each part of a core.Document that is replaced as a whole.
+func partNames() map[string][2]string {
+	return map[string][2]string{
+		"adapters": {"adapter", "adapters"}, "routes": {"route", "routes"}, "grants": {"grant", "grants"},
+		"groups": {"group", "groups"}, "users": {"user", "users"}, "whitelist": {"whitelisted address", "whitelisted addresses"},
+	}
 }
 
 // receiptAnswer shows what came of a change; names are what it was about.

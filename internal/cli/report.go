@@ -97,7 +97,7 @@ func (a *app) hintOf(err error, e *fault.Error) (text, hint string) {
 	}
 	switch {
 	case hint != "":
-	case nobodyThere(err):
+	case e.Kind != fault.Invalid && nobodyThere(err): // an invalid request is about a file that is not there
 		hint = "start one with: cpm dev, or name its socket with --socket"
 	case i < 0:
 		hint = a.hintFor(e.Kind)

@@ -10,12 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mojaloop/cpm/internal/core"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/keys"
 	"github.com/mojaloop/cpm/internal/spec"
 	"github.com/mojaloop/cpm/internal/ssm"
+	"github.com/mojaloop/cpm/internal/store"
 )
 
 func newSSM(r *rig) *ssm.Module {
@@ -141,6 +144,54 @@ func TestApplyWritesOnlyWhatDiffers(t *testing.T) {
 	if _, err := r.sign(); err != nil {
 		t.Errorf("after the adapter was replaced: %v", err)
 	}
+}
+
+func TestApplyTellsWhatIsGone(t *testing.T) {
+	t.Parallel()
+	r := running(t)
+	d := document()
+	d.Routes = append(d.Routes, core.RouteEntry{FSP: "payerfsp", Operation: "*", Adapter: "ssm1"})
+	for _, o := range []string{"jws.sign", "jws.verify", "jwe.encrypt", "jwe.decrypt", "ilp.fulfil", "message.open"} {
+		d.Grants = append(d.Grants, core.GrantEntry{Principal: "certificate:old", FSP: "payeefsp", Operations: []string{o}})
+	}
+	receipt, err := r.change("config.apply", "", d)
+	r.must(err)
+	if receipt.Detail != nil {
+		t.Errorf("nothing is gone, and %+v is told", receipt.Detail)
+	}
+	receipt, err = r.change("config.apply", "", document())
+	r.must(err)
+	want := core.ConfigDetail{Gone: []core.Gone{
+		{Part: "routes", Count: 1, Names: []string{"payerfsp *"}},
+		{Part: "grants", Count: 6, Names: []string{
+			"certificate:old payeefsp ilp.fulfil", "certificate:old payeefsp jwe.decrypt", "certificate:old payeefsp jwe.encrypt",
+			"certificate:old payeefsp jws.sign", "certificate:old payeefsp jws.verify",
+		}},
+	}}
+	if diff := cmp.Diff(any(want), receipt.Detail); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A grant from before principals were checked is loaded, and stays while other things change.
+func TestAStoredGrantWithoutKindIsNoFault(t *testing.T) {
+	t.Parallel()
+	r := running(t)
+	_, err := r.store.Change(t.Context(), store.Entry{Action: "test", Actor: "test", At: r.now()}, func(tx *store.Tx) error {
+		return tx.Put(&store.Grant{Principal: "ml-api", Space: "payerfsp", Operation: "jws.sign"})
+	})
+	r.must(err)
+	_, err = r.change("fsp.suspend", "payerfsp", nil)
+	r.must(err)
+	if len(r.Grants()) != len(document().Grants)+2 {
+		t.Errorf("the grants are %v", r.Grants())
+	}
+	_, err = r.change("grant.remove", "ml-api", core.GrantEntry{Principal: "ml-api", FSP: "payerfsp"})
+	r.must(err)
+	wrong := document()
+	wrong.Grants[0].Principal = "ml-api"
+	_, err = r.change("config.apply", "", wrong)
+	kind(t, err, fault.Invalid)
 }
 
 func TestRevisions(t *testing.T) {

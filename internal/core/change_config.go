@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"strconv"
 
+	"github.com/mojaloop/cpm/internal/access"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/route"
@@ -75,10 +77,28 @@ func applyConfig(_ context.Context, w *work) error {
 	if err := next.derive(); err != nil {
 		return err
 	}
+	if err := checkPrincipals(d.Grants); err != nil {
+		return err
+	}
 	if next.enabledAdapters() == 0 {
 		return fault.New(fault.Invalid, "at least one enabled security adapter is needed")
 	}
+	if lost := w.before.rows.lost(next.rows); len(lost) > 0 {
+		w.detail = ConfigDetail{Gone: lost}
+	}
 	return w.write(next.rows)
+}
+
+// checkPrincipals names every grant that would never apply, because no caller has such a name.
+func checkPrincipals(grants []GrantEntry) error {
+	problems := make([]error, len(grants))
+	for i, g := range grants {
+		problems[i] = access.CheckPrincipal(g.Principal)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fault.New(fault.Invalid, "%s", err)
+	}
+	return nil
 }
 
 // rows turns the document into table rows, stamped as new.

@@ -190,6 +190,9 @@ func addGrants(w *work, next tables) error {
 	if len(d.Operations) == 0 {
 		return fault.New(fault.Missing, "name the operations to grant")
 	}
+	if err := checkPrincipals([]GrantEntry{d}); err != nil {
+		return err
+	}
 	for _, row := range w.rows(Document{Grants: []GrantEntry{d}}).Grants {
 		at := access.Grant{Principal: row.Principal, Space: row.Space, Operation: row.Operation}
 		if _, there := next.grants[at]; !there {

@@ -81,6 +81,7 @@ func TestWrongChangesOfOperatorsChangeNothing(t *testing.T) {
 		{"whitelist.set", "ssm1", core.WhitelistDocument{Addresses: []string{"10.0.0.0/8"}}, fault.Invalid},
 		{"grant.add", "x", core.GrantEntry{Principal: "certificate:x", FSP: "payerfsp"}, fault.Missing},
 		{"grant.add", "x", core.GrantEntry{Principal: "certificate:x", FSP: "*", Operations: []string{"jws.sign"}}, fault.Invalid},
+		{"grant.add", "x", core.GrantEntry{Principal: "x", FSP: "payerfsp", Operations: []string{"jws.sign"}}, fault.Invalid},
 		{"grant.remove", "x", core.GrantEntry{Principal: "certificate:x", FSP: "payerfsp"}, fault.NotFound},
 		{"token.issue", "joe", good, fault.NotFound},
 		{"token.issue", "jane", core.TokenDocument{ID: good.ID, Hash: good.Hash}, fault.Invalid},
