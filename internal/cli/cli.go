@@ -64,7 +64,8 @@ type app struct {
 
 func (a *app) root() *cobra.Command {
 	root := a.group("cpm", "Cryptographic Processing Module for Mojaloop",
-		"cpm signs and verifies FSPIOP messages for the participants of a payment switch.\n\n"+
+		"cpm signs, verifies, encrypts and decrypts messages for the participants of a payment switch, makes and checks ILP\n"+
+			"conditions, and keeps the keys for it.\n\n"+
 			"Start with `cpm dev`. Settings come from flags, then from CPM_ADDR, CPM_CERT, CPM_KEY, CPM_CA, CPM_SOCKET and\n"+
 			"CPM_OUTPUT. Exit codes: 0 done, 1 failed or signature not valid, 2 wrong use, 3 not allowed, 4 not found,\n"+
 			"5 not possible in this state, 6 try again later.",

@@ -224,7 +224,7 @@ func notAnswered(err error) error {
 	switch {
 	case certificateProblem(err):
 		return withHint(fault.New(fault.Unauthenticated, "the Command adapter and this client do not accept each other's certificates").Because(err),
-			"check --cert, --key and --ca")
+			"check --cert, --key and --ca, or the host name in --url")
 	case errors.As(err, &op) && op.Op == "dial":
 		return withHint(fault.New(fault.Unavailable, "no Command adapter answers at this address").Because(err),
 			"look at its log, or give another address with: --url")

@@ -80,7 +80,11 @@ func (a *app) readMessage(f operation, o cpm.Operation) (*message, error) {
 	}
 	m := &message{fsp: f.fsp, operation: o}
 	var headers map[string]string
-	if start := bytes.TrimLeft(text, " \t\r\n"); len(start) > 0 && start[0] == '{' {
+	start := bytes.TrimLeft(text, " \t\r\n")
+	if len(start) == 0 {
+		return nil, withHint(wrongUse("standard input is empty"), expected)
+	}
+	if start[0] == '{' {
 		m.json, headers = start, headersOf(start)
 		if f.form != "" || f.keyName != "" || f.keyVersion != 0 {
 			return nil, wrongUse("a JSON message has form and key as members; the flags are for a captured request")
@@ -134,10 +138,13 @@ type selector struct {
 	Version uint32 `json:"version,omitempty"`
 }
 
+// expected is what the operations read.
+const expected = "standard input has the JSON message of the operation, or: METHOD TARGET HTTP/1.1, headers, an empty line, the body"
+
 // capture makes the operation's message of a captured request.
 func (m *message) capture(text []byte, f operation) (headers map[string]string, err error) {
 	if m.request, err = parseCapture(text); err != nil {
-		return nil, withHint(err, "standard input has the JSON message of the operation, or: METHOD TARGET HTTP/1.1, headers, an empty line, the body")
+		return nil, withHint(err, expected)
 	}
 	headers = m.request.headers()
 	q := question{Method: m.request.method, URI: m.request.target, Headers: headers, Form: f.form}

@@ -119,6 +119,9 @@ func (p *port) post(ctx context.Context, path string, message []byte) ([]byte, e
 	if err != nil && lacking.Load() && cutOff(err) {
 		err = errors.Join(errCertificateAsked, err)
 	}
+	if err != nil && base.Scheme == "http" && cutOff(err) {
+		return nil, withHint(unreachable(err), "is it https://?")
+	}
 	if err != nil {
 		return nil, unreachable(err)
 	}
@@ -166,7 +169,7 @@ func unreachable(err error) error {
 	switch {
 	case certificateProblem(err):
 		return withHint(fault.New(fault.Unauthenticated, "the CPM and this client do not accept each other's certificates").Because(err),
-			"check --cert, --key and --ca")
+			"check --cert, --key and --ca, or the host name in --addr")
 	case errors.Is(err, context.DeadlineExceeded):
 		return fault.New(fault.Timeout, "the Mojaloop port did not answer in time").Because(err)
 	case errors.As(err, &refused) && refused.Op == "dial":

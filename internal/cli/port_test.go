@@ -26,7 +26,7 @@ func TestAMissingCertificateIsNamedAlsoWhenTheConnectionIsReset(t *testing.T) {
 	addr := resettingPort(t, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: s.TLS.Certificates, ClientAuth: tls.RequestClientCert})
 	message := "POST /quotes HTTP/1.1\r\nFSPIOP-Source: payerfsp\r\n\r\n{}"
 	code, _, talk := run(t, strings.NewReader(message), false, []string{"CPM_CA=" + ca}, "op", "sign", "--addr", "https://"+addr)
-	if code != 3 || !strings.Contains(talk, "check --cert, --key and --ca") {
+	if code != 3 || !strings.Contains(talk, "check --cert, --key and --ca, or the host name in --addr") {
 		t.Fatalf("exit code %d, %s", code, talk)
 	}
 }
@@ -51,4 +51,15 @@ func resettingPort(t *testing.T, settings *tls.Config) string {
 		}
 	}()
 	return l.Addr().String()
+}
+
+// Plain HTTP to a port that speaks TLS only ends without an answer.
+func TestPlainHTTPOnAPortOfTLSAsksForHTTPS(t *testing.T) {
+	t.Parallel()
+	addr := resettingPort(t, &tls.Config{MinVersion: tls.VersionTLS13})
+	message := "POST /quotes HTTP/1.1\r\nFSPIOP-Source: payerfsp\r\n\r\n{}"
+	code, _, talk := run(t, strings.NewReader(message), false, nil, "op", "sign", "--addr", "http://"+addr)
+	if code != 6 || !strings.Contains(talk, "cpm: hint: is it https://?") {
+		t.Fatalf("exit code %d, %s", code, talk)
+	}
 }

@@ -45,7 +45,7 @@ func (a *app) devCommand() *cobra.Command {
 		},
 	})
 	c.Flags().StringVar(&o.DataDir, "data-dir", "./cpm-dev", "directory of the database, the keys and the socket; it is made if it is not there")
-	c.Flags().IntVar(&o.PortBase, "port-base", 7800, "HTTP port; gRPC is the next one, the probes are 30 further")
+	c.Flags().IntVar(&o.PortBase, "port-base", server.DevPort, "HTTP port; gRPC is the next one, the probes are 30 further")
 	_ = c.MarkFlagDirname("data-dir")
 	return c
 }

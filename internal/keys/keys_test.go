@@ -126,8 +126,12 @@ func TestAnUpdateSupersedesAndOverlaps(t *testing.T) {
 	if got, err := b.protect("", 0); err != nil || got != "jws/2" {
 		t.Errorf("signs with %s %v", got, err)
 	}
-	if _, err := b.protect("jws", 1); !errors.Is(err, fault.State) {
+	_, err := b.protect("jws", 1)
+	if !errors.Is(err, fault.State) {
 		t.Errorf("a superseded version signs: %v", err)
+	}
+	if text := fault.From(err).Public; !strings.Contains(text, "deactivated, compromised") || !strings.HasSuffix(text, "; see: cpm key history FSP/NAME") {
+		t.Errorf("the next step is missing: %s", text)
 	}
 	if got, _ := b.process(); !slices.Equal(got, []string{"jws/2", "jws/1"}) {
 		t.Errorf("within the overlap %v verify", got)

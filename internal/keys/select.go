@@ -132,5 +132,6 @@ func noKey(versions []*Version, half cpm.Half) error {
 	case !slices.ContainsFunc(versions, has):
 		return fault.New(fault.State, "the CPM holds only the public half of this key; import or generate the private one")
 	}
-	return fault.New(fault.State, "no version of this key may be used now: deleted, superseded, suspended or outside its dates")
+	return fault.New(fault.State, "no version of this key may be used now: deleted, superseded, suspended, deactivated, compromised "+
+		"or outside its dates; see: cpm key history FSP/NAME")
 }

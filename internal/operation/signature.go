@@ -105,7 +105,8 @@ func signedInput(q *cpmv1.VerifyRequest) (in signed, err error) {
 // fitting lists the algorithms of the keys; in place of one that cannot have signed such a digest is the empty one.
 func fitting(keys []Key, in signed, unusable bool) ([]fspiop.Algorithm, error) {
 	if len(keys) == 0 && unusable {
-		return nil, fault.New(fault.State, "no version of this key may be used now: deleted, superseded, suspended or outside its dates")
+		return nil, fault.New(fault.State, "no version of this key may be used now: deleted, superseded, suspended, deactivated, compromised "+
+			"or outside its dates; see: cpm key history FSP/NAME")
 	}
 	if len(keys) == 0 {
 		return nil, fault.New(fault.NotFound, "the FSP has no such key for this operation; add one with: cpm key add")

@@ -17,6 +17,9 @@ import (
 	"github.com/mojaloop/cpm/internal/route"
 )
 
+// DevPort is the JSON port of `cpm dev` where nothing else is asked for, and where the command line looks for it.
+const DevPort = 7800
+
 // DevOptions are what `cpm dev` is told.
 type DevOptions struct {
 	DataDir string

@@ -125,6 +125,9 @@ func (g *guide) farewell(c *config.Config, a Addresses, message sampleMessage) {
 	g.say("metrics     http://%s/metrics\n", a.Probes)
 	g.say("OpenAPI     %s/openapi.json\n", g.base)
 	g.say("\nIn another terminal: cpm status, cpm fsp list, cpm key list. Ctrl-C ends it.\n")
+	if c.Listen.MojaloopHTTP != fmt.Sprintf("127.0.0.1:%d", DevPort) {
+		g.say("For cpm op there: export CPM_ADDR=%s\n", g.base)
+	}
 }
 
 // relative shortens a path for people, if it lies below the working directory.

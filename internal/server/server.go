@@ -255,7 +255,7 @@ func (s *server) bind(ctx context.Context) error {
 		}
 		bound, err := l.Listen(ctx, "tcp", p.address)
 		if err != nil {
-			return fault.New(fault.State, "%s cannot be bound; see what uses %s", p.name, p.address).Because(err)
+			return s.notBound(p.name, p.address).Because(err)
 		}
 		*p.listener = bound
 	}
@@ -271,6 +271,14 @@ func (s *server) bind(ctx context.Context) error {
 	}
 	s.ports.admin = admin
 	return nil
+}
+
+// notBound says what to do about a port that somebody else has; `cpm dev` can take others.
+func (s *server) notBound(name, address string) *fault.Error {
+	if s.config.Dev {
+		return fault.New(fault.State, "%s cannot be bound; see what uses %s, or choose other ports with --port-base", name, address)
+	}
+	return fault.New(fault.State, "%s cannot be bound; see what uses %s", name, address)
 }
 
 func (p ports) close() {

@@ -86,7 +86,7 @@ func (m *Module) label(o cpm.Operation) cpm.Operation {
 
 func (m *Module) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 	if !(*m.mandated.Load())[r.Operation] || !m.engine.Knows(r.Operation) {
-		return nil, fault.New(fault.Unsupported, "the adapter is not mandated to do this operation")
+		return nil, fault.New(fault.Unsupported, "the adapter is not mandated to do this operation; add it to the adapter's operations with: cpm apply -f")
 	}
 	return m.workers.run(ctx, m.work(r), func() (*cpm.Result, error) { return m.engine.Do(ctx, r) })
 }

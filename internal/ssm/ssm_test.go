@@ -3,6 +3,7 @@ package ssm
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func TestSoftwareDoesNothingButItsOwnOperations(t *testing.T) {
 		m := New(Config{Mandated: []cpm.Operation{o}, HeavyWorkers: 1, Now: time.Now})
 		r := moduletest.SignRequest(cpm.KeyRef{}, `{}`)
 		r.Operation = o
-		if _, err := m.Do(t.Context(), r); !errors.Is(err, fault.Unsupported) {
+		if _, err := m.Do(t.Context(), r); !errors.Is(err, fault.Unsupported) || !strings.HasSuffix(fault.From(err).Public, "; add it to the adapter's operations with: cpm apply -f") {
 			t.Errorf("%s: %v", o, err)
 		}
 		if err := m.Shutdown(t.Context()); err != nil {
