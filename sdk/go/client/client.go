@@ -20,6 +20,7 @@ type Client struct {
 	ids atomic.Uint64
 
 	stop    context.CancelFunc
+	stopped <-chan struct{} // closed by stop: no attempt begins any more
 	running sync.WaitGroup
 
 	mu      sync.Mutex    // guards what follows
@@ -49,7 +50,7 @@ func New(c Config) (*Client, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	k.stop = stop
+	k.stop, k.stopped = stop, ctx.Done()
 	for i := range c.Streams * len(c.Addresses) {
 		l := &lane{client: k, address: c.Addresses[i%len(c.Addresses)], renew: make(chan struct{}, 1)}
 		k.lanes = append(k.lanes, l)

@@ -3,16 +3,19 @@ package client_test
 import (
 	"context"
 	"errors"
+	"net"
 	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
@@ -73,7 +76,7 @@ func TestEveryOperationHasAMethod(t *testing.T) {
 }
 
 // TestWhatIsLostIsSentAgainOnlyIfItMayBe: operations that the registry calls safe are sent again, others end with an unknown
-// outcome.
+// outcome. The registry thinks of devices: jws.verify is safe there, but the CPM before them may remember the message.
 func TestWhatIsLostIsSentAgainOnlyIfItMayBe(t *testing.T) {
 	t.Parallel()
 	var cut sync.Map // of operations of which the first request was cut
@@ -90,19 +93,96 @@ func TestWhatIsLostIsSentAgainOnlyIfItMayBe(t *testing.T) {
 		m := r.ProtoReflect()
 		m.Set(m.Descriptor().Fields().ByName(protoreflect.Name(op.Operation.Member())), protoreflect.ValueOfMessage(op.NewRequest().ProtoReflect()))
 		_, err := c.Do(t.Context(), r)
+		safe := op.RetrySafe && op.Operation != cpm.JWSVerify
 		sent++
-		if op.RetrySafe {
+		if safe {
 			sent++
 		}
-		if op.RetrySafe && err != nil || !op.RetrySafe && !errors.Is(err, client.OutcomeUnknown) {
+		if safe && err != nil || !safe && !errors.Is(err, client.OutcomeUnknown) {
 			t.Errorf("%s: %v", op.Operation, err)
 		}
-		if !op.RetrySafe && !strings.Contains(err.Error(), "cut") {
+		if !safe && !strings.Contains(err.Error(), "cut") {
 			t.Errorf("%s does not say why: %v", op.Operation, err)
 		}
 	}
 	if got := p.requests(t); got != sent {
 		t.Errorf("%d requests, want %d", got, sent)
+	}
+}
+
+// TestWhatACPMDeclinesAsUnavailableIsSentAgain: it has done nothing, and remembers no message either.
+func TestWhatACPMDeclinesAsUnavailableIsSentAgain(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	c, _ := converse(t, func(s serverStream, r *cpmv1.StreamRequest) error {
+		if asked.Add(1)%2 == 0 {
+			return empty(s, r)
+		}
+		return s.Send(decline(r.GetId(), fault.New(fault.Unavailable, "it shuts down")))
+	})
+	if _, err := c.JWSVerify(t.Context(), "f", &cpmv1.JwsVerifyRequest{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.MessageOpen(t.Context(), "f", &cpmv1.MessageOpenRequest{}); client.KindOf(err) != client.Unavailable {
+		t.Error(err)
+	}
+}
+
+// TestCallsEndWithTheClient: one waits for a connection, one for the time a busy CPM has named, and one for its answer. Close
+// does not wait for them, as its context has ended. Nothing takes longer than a stream may take to end.
+func TestCallsEndWithTheClient(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		answer func(serverStream, *cpmv1.StreamRequest) error
+		dial   error
+		verify client.Kind
+	}{
+		"no connection": {dial: errors.New("nobody there"), verify: client.Unavailable},
+		"no answer":     {answer: func(serverStream, *cpmv1.StreamRequest) error { return nil }, verify: client.OutcomeUnknown},
+		"busy": {answer: func(s serverStream, r *cpmv1.StreamRequest) error {
+			return s.Send(decline(r.GetId(), fault.New(fault.Busy, "too much").After(50*time.Second)))
+		}, verify: client.Unavailable},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := bufconn.Listen(1 << 20)
+				c, _ := converseAt(t, l, test.answer, func(c *client.Config) {
+					c.Addresses, c.Wait = []string{"cpm.test:7801"}, time.Hour
+					c.Dial = func(ctx context.Context, _ string) (net.Conn, error) {
+						if test.dial != nil {
+							return nil, test.dial
+						}
+						return l.DialContext(ctx)
+					}
+				})
+				signed, verified := make(chan error, 1), make(chan error, 1)
+				go func() {
+					_, err := c.JWSSign(t.Context(), "f", &cpmv1.JwsSignRequest{})
+					signed <- err
+				}()
+				go func() {
+					_, err := c.JWSVerify(t.Context(), "f", &cpmv1.JwsVerifyRequest{})
+					verified <- err
+				}()
+				synctest.Wait()
+				over, cancel := context.WithCancel(t.Context())
+				cancel()
+				began := time.Now()
+				if err := c.Close(over); !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+				if err := <-signed; client.KindOf(err) != client.Unavailable {
+					t.Error(err)
+				}
+				if err := <-verified; client.KindOf(err) != test.verify {
+					t.Error(err)
+				}
+				if took := time.Since(began); took > 2*time.Second {
+					t.Error("calls took another", took)
+				}
+			})
+		})
 	}
 }
 

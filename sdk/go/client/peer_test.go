@@ -48,6 +48,16 @@ func converse(
 	t *testing.T, answer func(cpmv1.CryptographicService_StreamServer, *cpmv1.StreamRequest) error, change ...func(*client.Config),
 ) (*client.Client, *peer) {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	fatal(t, err)
+	return converseAt(t, l, answer, change...)
+}
+
+// converseAt is converse with a peer that listens at l.
+func converseAt(
+	t *testing.T, l net.Listener, answer func(cpmv1.CryptographicService_StreamServer, *cpmv1.StreamRequest) error, change ...func(*client.Config),
+) (*client.Client, *peer) {
+	t.Helper()
 	authority, err := pki.NewAuthority(time.Now(), "test")
 	fatal(t, err)
 	server, err := authority.Issue(time.Now(), "cpm", "localhost")
@@ -62,8 +72,6 @@ func converse(
 		Certificates: []tls.Certificate{server.TLS()}, ClientCAs: authority.Pool(), ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13,
 	})))
 	cpmv1.RegisterCryptographicServiceServer(s, p)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	fatal(t, err)
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(s.Stop)
 	c := client.Config{

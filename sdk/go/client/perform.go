@@ -16,9 +16,12 @@ const (
 	firstRetry, longestRetry = 20 * time.Millisecond, 2 * time.Second
 )
 
-// once lists the operations that are not sent again when it is not known whether they were done: each is several
-// operations for the CPM, counted and recorded one by one.
-func once() []string { return []string{"message_protect", "message_open"} }
+// verify remembers what it has seen, if the FSP has a replay window.
+const verify = "jws_verify"
+
+// once lists the operations that are not sent again when it is not known whether they were done. Those of messages are
+// several operations for the CPM, counted and recorded one by one; a message verified twice may be called replayed.
+func once() []string { return []string{"message_protect", "message_open", verify} }
 
 // retrySafe has every operation, by its member of ProcessRequest, and whether it may be sent again.
 func retrySafe() map[string]bool {
@@ -119,6 +122,11 @@ func (c *Client) await(ctx context.Context, q *inquiry) (*stream, *Error) {
 	var patience *time.Timer
 	for {
 		changed := c.next()
+		select {
+		case <-c.stopped:
+			return nil, &Error{Kind: Unavailable, Text: "the client was closed", final: true}
+		default:
+		}
 		if l := c.pick(q.last); l != nil {
 			if s := l.current.Load(); s != nil {
 				q.last = l
@@ -133,6 +141,7 @@ func (c *Client) await(ctx context.Context, q *inquiry) (*stream, *Error) {
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ended(ctx)
+		case <-c.stopped:
 		case <-patience.C:
 			return nil, &Error{Kind: Unavailable, Text: "there is no connection to the CPM", cause: c.lastTrouble(), final: true}
 		}
@@ -160,7 +169,7 @@ func (q *inquiry) again(e *Error, attempt int) (time.Duration, bool) {
 	case e.Kind == Busy:
 		return max(pause, e.RetryAfter+pause/4), true
 	case e.Kind == Unavailable && e.Code != "": // a CPM said so, and has done nothing
-		return max(pause, e.RetryAfter), q.safe
+		return max(pause, e.RetryAfter), q.safe || q.operation == verify
 	case e.Kind == Unavailable && q.safe:
 		return 0, true
 	case e.Kind == Unavailable && !e.unsent:
@@ -169,12 +178,21 @@ func (q *inquiry) again(e *Error, attempt int) (time.Duration, bool) {
 	return 0, false
 }
 
-// pause waits before another attempt. It is false when ctx would end before.
+// pause waits before another attempt, which says so when the client has been closed meanwhile. It is false when ctx would end
+// before.
 func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
 		return false
 	}
-	return sleep(ctx, d)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.stopped:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // KindOf is the kind of an error of this package, or "" of any other.
