@@ -26,7 +26,7 @@ export class Client extends Operations {
     super();
     this.#connection = new Connection(options);
     this.#retry = new Retry(options.retries ?? 3);
-    this.#timeout = options.timeout ?? 5000;
+    this.#timeout = checked(options.timeout ?? 5000);
     this.#traceparent = options.traceparent;
     if (options.gather) this.#gatherer = new Gatherer((path, text, timeout) => this.#post(path, text, timeout), resultsOf);
   }
@@ -78,7 +78,7 @@ export class Client extends Operations {
     once: (timeout: number, traceparent: string | undefined) => Promise<unknown>, repeatable: boolean, options: CallOptions,
   ): Promise<unknown> {
     const { signal, traceparent = this.#traceparent?.() } = options;
-    const end = performance.now() + (options.timeout ?? this.#timeout);
+    const end = performance.now() + checked(options.timeout ?? this.#timeout);
     this.#retry.began();
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
@@ -100,6 +100,12 @@ function resultsOf(answer: unknown, count: number): BatchResult[] {
   return results.map(({ error, ...value }) => (error === undefined
     ? { status: 'fulfilled', value }
     : { status: 'rejected', reason: declined(error, {}) }));
+}
+
+/** A timeout that timers can have: they take one that is longer for 1 ms. */
+function checked(timeout: number): number {
+  if (typeof timeout !== 'number' || !(timeout > 0 && timeout < 2 ** 31)) throw new RangeError('timeout is a number of milliseconds above 0, and below 2^31');
+  return timeout;
 }
 
 /** A path below that of an FSP, whatever the name has in it. */

@@ -47,6 +47,7 @@ export class Connection {
   readonly #maxSockets: number;
   readonly #servername: string | undefined;
   readonly #credentials: Credentials | undefined;
+  readonly #underway = new Set<Exchange>();
   #agent: http.Agent;
   #closed = false;
 
@@ -75,21 +76,25 @@ export class Connection {
   #swap(loaded: SecureContext): void {
     const old = this.#agent;
     this.#agent = this.#pool(loaded);
-    old.maxFreeSockets = 0;
-    for (const sockets of Object.values(old.freeSockets)) sockets?.forEach((socket) => socket.destroy());
+    retire(old);
   }
 
-  /** Ends all connections. */
+  /**
+   * Ends all calls and connections. The calls first: an agent that is destroyed still connects for requests that wait in it, and
+   * would send them. Agents that were replaced have no connections but those of the calls.
+   */
   close(): void {
     this.#closed = true;
+    retire(this.#agent);
+    for (const exchange of this.#underway) exchange.fail(closed());
     this.#agent.destroy();
   }
 
   /** Sends one request and gives its answer, whatever its status. */
   ask(question: Question): Promise<Answer> {
-    if (this.#closed) return Promise.reject(new CpmError('unreachable', information('2003', 'this client is closed')));
+    if (this.#closed) return Promise.reject(closed());
     this.#credentials?.look((loaded) => this.#swap(loaded));
-    return new Promise((resolve, reject) => new Exchange(this.#open(question), question, resolve, reject));
+    return new Promise((resolve, reject) => new Exchange(this.#open(question), question, resolve, reject, this.#underway));
   }
 
   #open({ method, path, text, traceparent }: Question): http.ClientRequest {
@@ -111,16 +116,22 @@ class Exchange {
   readonly #question: Question;
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (reason: unknown) => void;
+  readonly #underway: Set<Exchange>;
   readonly #timer: NodeJS.Timeout;
-  readonly #abort = () => this.#fail(this.#question.signal?.reason);
+  readonly #abort = () => this.fail(this.#question.signal?.reason);
   #begun = false;
 
-  constructor(request: http.ClientRequest, question: Question, resolve: (answer: Answer) => void, reject: (reason: unknown) => void) {
+  /** It is in `underway` until it is settled. */
+  constructor(
+    request: http.ClientRequest, question: Question, resolve: (answer: Answer) => void, reject: (reason: unknown) => void, underway: Set<Exchange>,
+  ) {
     this.#request = request;
     this.#question = question;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#timer = setTimeout(() => this.#fail(new CpmError('timeout', information('2004', 'the CPM did not answer in time'))), question.timeout);
+    this.#underway = underway;
+    underway.add(this);
+    this.#timer = setTimeout(() => this.fail(new CpmError('timeout', information('2004', 'the CPM did not answer in time'))), question.timeout);
     question.signal?.addEventListener('abort', this.#abort);
     request.on('response', (response) => this.#read(response));
     request.on('error', (error) => this.#lost(error));
@@ -132,7 +143,7 @@ class Exchange {
     let size = 0;
     response.on('data', (part: Buffer) => {
       size += part.length;
-      if (size > maxAnswer) this.#fail(new CpmError('protocol', information('2001', 'the answer is too large')));
+      if (size > maxAnswer) this.fail(new CpmError('protocol', information('2001', 'the answer is too large')));
       else parts.push(part);
     });
     response.on('end', () => {
@@ -144,11 +155,13 @@ class Exchange {
   }
 
   #settle(): void {
+    this.#underway.delete(this);
     clearTimeout(this.#timer);
     this.#question.signal?.removeEventListener('abort', this.#abort);
   }
 
-  #fail(reason: unknown): void {
+  /** Gives the call up. */
+  fail(reason: unknown): void {
     this.#settle();
     this.#reject(reason);
     this.#request.destroy();
@@ -159,8 +172,18 @@ class Exchange {
     const text = `the CPM cannot be reached (${error.code ?? 'connection lost'})`;
     const kept = { cause: error.code };
     const idleEnded = this.#request.reusedSocket && !this.#begun;
-    this.#fail(new (idleEnded ? LostConnection : CpmError)('unreachable', information('2003', text), kept));
+    this.fail(new (idleEnded ? LostConnection : CpmError)('unreachable', information('2003', text), kept));
   }
+}
+
+/** Ends the idle connections of an agent; those in use end with their answers. */
+function retire(agent: http.Agent): void {
+  agent.maxFreeSockets = 0;
+  for (const sockets of Object.values(agent.freeSockets)) sockets?.forEach((socket) => socket.destroy());
+}
+
+function closed(): CpmError {
+  return new CpmError('unreachable', information('2003', 'this client is closed'));
 }
 
 /** A URL this client may use, with what it needs. */

@@ -66,12 +66,18 @@ export function information(code: keyof typeof titles | `${keyof typeof titles}`
   return { errorCode: String(code), errorDescription: `${titles[code]} - ${text}` };
 }
 
+function seconds(milliseconds: string | undefined): number | undefined {
+  return milliseconds !== undefined && /^\d{1,8}$/.test(milliseconds) ? Number(milliseconds) / 1000 : undefined;
+}
+
 /** The error of a declined request, out of the body of the answer or an item of a batch. */
 export function declined(body: unknown, details: Details): CpmError {
   const { errorInformation, requestId } = (body ?? {}) as { errorInformation?: ErrorInformation; requestId?: string };
-  const kind = errorInformation?.extensionList?.extension?.find((e) => e.key === 'kind')?.value;
+  const said = (key: string) => errorInformation?.extensionList?.extension?.find((e) => e.key === key)?.value;
+  const kind = said('kind');
   if (!errorInformation?.errorCode || !kind) {
     return new CpmError('protocol', information('2001', 'the answer is not that of a CPM'), details);
   }
-  return new CpmError(kind as Kind, errorInformation, { ...details, requestId: requestId ?? details.requestId });
+  const retryAfter = seconds(said('retryAfterMs')) ?? details.retryAfter; // the header has whole seconds, and items none
+  return new CpmError(kind as Kind, errorInformation, { ...details, retryAfter, requestId: requestId ?? details.requestId });
 }

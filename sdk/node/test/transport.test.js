@@ -227,3 +227,64 @@ test('a call with a traceparent is not gathered', async (t) => {
   await Promise.all([client.jwsSign('f', { body: 'a' }, { traceparent }), client.jwsSign('f', { body: 'b' }, { traceparent })]);
   assert.deepEqual(requests.map((r) => [r.url, r.headers.traceparent]), Array(2).fill(['/v1/fsps/f/jws/sign', traceparent]));
 });
+
+const busyItem = {
+  error: {
+    errorInformation: {
+      errorCode: '2005', errorDescription: 'Server busy',
+      extensionList: { extension: [{ key: 'kind', value: 'busy' }, { key: 'retryAfterMs', value: '900' }] },
+    },
+    requestId: 'R-1',
+  },
+};
+
+test('the time a busy CPM names is read to the millisecond, also from items', async (t) => {
+  const body = (ms) => JSON.stringify({ ...busyItem.error, errorInformation: {
+    ...busyItem.error.errorInformation, extensionList: { extension: [{ key: 'kind', value: 'busy' }, { key: 'retryAfterMs', value: ms }] },
+  } });
+  for (const [ms, retryAfter] of [['50', 0.05], ['0x32', 3], ['123456789', 3]]) {
+    const { client } = await played(t, (response) => { response.writeHead(429, { 'retry-after': '3' }); response.end(body(ms)); }, { retries: 0 });
+    await assert.rejects(client.jwsSign('f', {}), { kind: 'busy', retryAfter });
+  }
+
+  const { client } = await played(t, (response) => json(response, { results: [busyItem] }));
+  const [{ reason }] = await client.batch([{ fsp: 'f', jwsSign: {} }]);
+  assert.equal(reason.retryAfter, 0.9);
+});
+
+test('gathered calls that were declined are not repeated before the time the CPM named', async (t) => {
+  const { client, requests } = await played(t, (response, text) => {
+    json(response, { results: JSON.parse(text).items.map(() => busyItem) });
+  }, { gather: true, timeout: 500 });
+  const outcomes = await Promise.all(['a', 'b'].map((body) => client.jwsSign('f', { body }).catch((error) => error)));
+  assert.deepEqual(outcomes.map((error) => [error.kind, error.retryAfter]), [['busy', 0.9], ['busy', 0.9]]);
+  assert.equal(requests.length, 1);
+});
+
+for (const more of [{ maxSockets: 2 }, { gather: true }]) test(`closing with ${JSON.stringify(more)} ends the calls under way, and no other begins`, async (t) => {
+  let began;
+  const first = new Promise((resolve) => { began = resolve; });
+  const responses = [];
+  const { client, requests, server } = await played(t, (response) => {
+    responses.push(response);
+    began();
+  }, more);
+  const calls = Array.from({ length: 10 }, (_, i) => client.jwsSign('f', { body: `${i}` }).then(() => 'ok', (error) => `${error.kind} ${error.message}`));
+  await first;
+  client.close();
+  const sent = requests.length;
+  for (const outcome of await Promise.all(calls)) assert.match(outcome, /^unreachable .*this client is closed/);
+  for (const response of responses) ok(response);
+  await new Promise((resolve) => setTimeout(resolve, 100)); // so that what would come could come
+  assert.ok(requests.length <= 2, `${sent} requests before closing, ${requests.length} after`);
+  assert.equal(await new Promise((resolve) => server.getConnections((_, count) => resolve(count))), 0);
+});
+
+test('a time that no timer can have is refused', async (t) => {
+  const { client } = await played(t, ok);
+  for (const timeout of [0, -1, NaN, Infinity, 2 ** 31, '5']) {
+    assert.throws(() => new Client({ url: 'http://localhost', timeout }), RangeError, `${timeout}`);
+    await assert.rejects(client.jwsSign('f', {}, { timeout }), RangeError, `${timeout}`);
+  }
+  assert.equal(await settled(client.jwsSign('f', {}, { timeout: 2 ** 31 - 1 })), 'ok');
+});
