@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ func TestMain(m *testing.M) {
 //	ports FILE           writes the file again with $PORT and the like replaced
 //	covers ID...         the script has asserted these steps of the specification
 //	example DOC WORD FILE  writes the first example of a document that holds the word as a script
+//	written RE FILE      waits until a process in the background has written what matches
 //	terminate            sends SIGTERM to the processes in the background
 //	managed              wants a process of a managed adapter below one in the background
 //	killmanaged SIGNAL   sends the signal to it, by number
@@ -50,20 +52,21 @@ func TestMain(m *testing.M) {
 //	weakupdate FSP NAME UPDATEKEY  a key update whose key is weak
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	given := &blocks{first: rand.IntN(allBlocks)}
 	testscript.Run(t, testscript.Params{
 		Deadline: time.Now().Add(6 * time.Minute), // a script that waits for what never comes says so, with its log
-		Dir:      filepath.Join("testdata", "script"), Setup: setup,
+		Dir:      filepath.Join("testdata", "script"), Setup: func(e *testscript.Env) error { return setup(e, given) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cpm": succeeds, "fails": fails, "ready": ready, "certificates": certificates, "ports": ports,
 			"terminate": terminate, "until": until, "listening": listening, "example": example, "managed": managed,
 			"killmanaged": killManaged, "post": post, "signal": sendSignal, "weakupdate": weakUpdate,
-			"covers": covers(t),
+			"covers": covers(t), "written": written,
 		},
 	})
 }
 
 // setup gives each script a cpm on its path, free ports, and a socket of its own.
-func setup(e *testscript.Env) error {
+func setup(e *testscript.Env, given *blocks) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -75,7 +78,7 @@ func setup(e *testscript.Env) error {
 	if err := os.Symlink(self, filepath.Join(bin, "cpm")); err != nil {
 		return err
 	}
-	base, err := freePorts()
+	base, err := given.take()
 	if err != nil {
 		return err
 	}
@@ -94,10 +97,23 @@ func setup(e *testscript.Env) error {
 	return nil
 }
 
-// freePorts finds a base whose ports nobody uses, below those that the system hands out to connections.
-func freePorts() (int, error) {
-	for range 1000 {
-		base := 10_000 + rand.IntN(20_000)
+// blocks hands out blocks of ports, each once: scripts that run side by side have none in common, whenever they open them.
+type blocks struct {
+	first int
+	given atomic.Int64
+}
+
+// All blocks are below the ports that the system hands out to connections.
+const (
+	firstPort = 10_000
+	blockSize = 40
+	allBlocks = 500
+)
+
+// take finds a block whose ports nobody uses, and gives the first of them.
+func (b *blocks) take() (int, error) {
+	for range allBlocks {
+		base := firstPort + (b.first+int(b.given.Add(1)))%allBlocks*blockSize
 		if free(base) && free(base+1) && free(base+2) && free(base+3) && free(base+20) && free(base+21) && free(base+10) && free(base+11) && free(base+30) {
 			return base, nil
 		}
@@ -193,6 +209,22 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("the answer does not match %q: %s", args[0], last.String())
+}
+
+// written waits for the output of a process in the background that writes into a file.
+func written(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: written RE FILE")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	var text []byte
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if text, _ = os.ReadFile(ts.MkAbs(args[1])); want.Match(text) {
+			return
+		}
+	}
+	ts.Fatalf("%s does not match %q: %s", args[1], args[0], text)
 }
 
 func listening(ts *testscript.TestScript, _ bool, args []string) {
