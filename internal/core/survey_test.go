@@ -93,7 +93,7 @@ func TestAnAdapterThatDoesNotAnswerIsUnknown(t *testing.T) {
 	d := document()
 	operators(&d)
 	d.Adapters = append(d.Adapters, core.AdapterEntry{Name: "mute", Kind: "ssm"})
-	d.Settings = map[string]json.RawMessage{"statusTimeout": json.RawMessage(`"30ms"`)}
+	d.Settings = map[string]json.RawMessage{"statusTimeout": json.RawMessage(`"2s"`)}
 	r.apply(d)
 	r.must(r.Activate(t.Context()))
 	r.attach("cmd1", "command", &dialler{status: func(ctx context.Context) (cpm.ServiceStatus, error) {
