@@ -106,10 +106,10 @@ func TestASlowOperationIsNotTakenForASlowWriter(t *testing.T) {
 		select {
 		case <-ctx.Done():
 			return nil, fault.New(fault.Timeout, "cancelled")
-		case <-time.After(150 * time.Millisecond):
+		case <-time.After(1500 * time.Millisecond):
 			return echo(ctx, r)
 		}
-	}, func(c *Config) { c.Limits.ReadTimeout = 50 * time.Millisecond })
+	}, func(c *Config) { c.Limits.ReadTimeout = time.Second })
 	client := h.http()
 	for range 2 {
 		if a := post(t, client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(`{}`)); a.status != 200 {

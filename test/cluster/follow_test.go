@@ -34,8 +34,11 @@ func TestWhatOneChangesHoldsOnBoth(t *testing.T) {
 			began := time.Now()
 			receipt, err := a.Admin.Apply(t.Context(), deletion(name))
 			must(t, err)
-			if n := len(receipt.Replicas.Confirmed); n != 2 || len(receipt.Replicas.Unconfirmed) != 0 {
+			if n := len(receipt.Replicas.Confirmed); n+len(receipt.Replicas.Unconfirmed) != 2 {
 				t.Errorf("the answer names %+v", receipt.Replicas)
+			}
+			if len(receipt.Replicas.Unconfirmed) != 0 { // a machine too busy to follow in time says so
+				continue
 			}
 			// Both have confirmed: nothing is waited for.
 			for _, r := range []*replica{a, b} {
@@ -44,6 +47,9 @@ func TestWhatOneChangesHoldsOnBoth(t *testing.T) {
 				}
 			}
 			deleted = append(deleted, time.Since(began))
+		}
+		if len(deleted) == 0 {
+			t.Fatal("no deletion was confirmed by both")
 		}
 		t.Logf("a key added, from the answer of one CPM to the effect on the other: %s; a key deleted, from the request to the answer that both have confirmed: %s", figures(added), figures(deleted))
 		must(t, b.try("fsp.suspend", "payeefsp", nil))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -48,7 +47,7 @@ func TestLinksRollFromVersionToVersion(t *testing.T) {
 		"the core is the previous build": {previous, "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			addresses := []string{freeAddress(t), freeAddress(t)}
+			addresses := []string{cpmtest.Reserve(t), cpmtest.Reserve(t)}
 			m := install(t, cpmtest.Config{Document: core.Document{
 				Adapters: []core.AdapterEntry{{
 					Name: "ssm2", Kind: route.KindSSM, Launch: route.LaunchExternal, Identity: "localhost", Endpoints: addresses,
@@ -195,13 +194,4 @@ func (a *adapterProcess) end(t *testing.T) {
 	if err := a.cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, &a.log)
 	}
-}
-
-// freeAddress is a loopback address nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }

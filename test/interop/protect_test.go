@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -247,10 +246,7 @@ func runAdapter(t *testing.T, authority *pki.Authority, binary, dir, name string
 	leaf, err := authority.Issue(time.Now(), name, name+".example")
 	fatal(t, err)
 	fatal(t, leaf.Write(dir, name))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	fatal(t, err)
-	address := l.Addr().String()
-	fatal(t, l.Close())
+	address := cpmtest.Reserve(t)
 	command := exec.Command(binary, "adapter", "ssm", "--name", name, "--listen", address, "--core", "localhost",
 		"--cert", filepath.Join(dir, name+".pem"), "--key", filepath.Join(dir, name+".key"), "--ca", filepath.Join(dir, "ca.pem"))
 	command.Stderr = os.Stderr

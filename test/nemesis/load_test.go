@@ -48,20 +48,32 @@ func (w *world) begin() *load {
 	return l
 }
 
+// mostUnderWay bounds what is sent and not answered.
+const mostUnderWay = 1024
+
 func (l *load) tick() {
 	ticker := time.NewTicker(time.Second / rate)
 	defer ticker.Stop()
+	room := make(chan struct{}, mostUnderWay)
 	for i := 0; ; i++ {
 		select {
 		case <-l.over:
 			return
 		case <-ticker.C:
 		}
-		if i%2 == 0 {
-			l.sending.Go(l.askJSON)
-		} else {
-			l.sending.Go(l.streams[i/2%len(l.streams)].ask)
+		select {
+		case room <- struct{}{}:
+		default:
+			continue // a machine that cannot keep up sends less
 		}
+		ask := l.askJSON
+		if i%2 != 0 {
+			ask = l.streams[i/2%len(l.streams)].ask
+		}
+		l.sending.Go(func() {
+			defer func() { <-room }()
+			ask()
+		})
 	}
 }
 

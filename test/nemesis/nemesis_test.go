@@ -113,7 +113,7 @@ func report(t *testing.T, v *verdict) {
 func (w *world) settled(v *verdict) counters {
 	w.t.Helper()
 	var last counters
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		now, err := w.counted()
 		if err == nil && fmt.Sprint(now) == fmt.Sprint(v.counters) {
 			return now

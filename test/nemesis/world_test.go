@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -119,7 +118,7 @@ func newWorld(t *testing.T, n int, timeout time.Duration) *world {
 	w := &world{t: t, parties: newParties(t)}
 	var addresses []string
 	for range n {
-		e := &endpoint{address: free(t)}
+		e := &endpoint{address: cpmtest.Reserve(t)}
 		e.proxy = newProxy(t, e.address)
 		w.places, addresses = append(w.places, e), append(addresses, e.proxy.address())
 	}
@@ -157,15 +156,6 @@ func document(addresses []string, timeout time.Duration) core.Document {
 		Adapters: []core.AdapterEntry{a},
 		Routes:   []core.RouteEntry{{FSP: "*", Operation: "*", Adapter: adapterName, Timeout: core.Duration(timeout)}},
 	}
-}
-
-// free is an address nobody listens on.
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 func (w *world) startAdapter(e *endpoint) {

@@ -92,6 +92,7 @@ test('a signal gives a call up: before, during, and between attempts', async (t)
   const busy = await played(t, (response) => decline(response, 429, 'busy', { 'retry-after': '5' }), { timeout: 60_000 });
   const other = new AbortController();
   const waiting = busy.client.jwsSign('f', {}, { signal: other.signal });
+  while (busy.requests.length === 0) await new Promise((resolve) => { setTimeout(resolve, 5); });
   setTimeout(() => other.abort(why), 50);
   await assert.rejects(waiting, why);
   assert.equal(busy.requests.length, 1);
