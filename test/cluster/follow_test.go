@@ -37,7 +37,10 @@ func TestWhatOneChangesHoldsOnBoth(t *testing.T) {
 			if n := len(receipt.Replicas.Confirmed); n+len(receipt.Replicas.Unconfirmed) != 2 {
 				t.Errorf("the answer names %+v", receipt.Replicas)
 			}
-			if len(receipt.Replicas.Unconfirmed) != 0 { // a machine too busy to follow in time says so
+			if len(receipt.Replicas.Unconfirmed) != 0 { // a machine too busy to follow in time says so, and follows all the same
+				for _, r := range []*replica{a, b} {
+					eventually(t, "the deletion holds", func() bool { verdict, err := r.verify(one); return verdict == gone && err == nil })
+				}
 				continue
 			}
 			// Both have confirmed: nothing is waited for.
@@ -48,8 +51,8 @@ func TestWhatOneChangesHoldsOnBoth(t *testing.T) {
 			}
 			deleted = append(deleted, time.Since(began))
 		}
-		if len(deleted) == 0 {
-			t.Fatal("no deletion was confirmed by both")
+		if len(deleted) < 8 {
+			t.Errorf("only %d of 10 deletions were confirmed by both in time", len(deleted))
 		}
 		t.Logf("a key added, from the answer of one CPM to the effect on the other: %s; a key deleted, from the request to the answer that both have confirmed: %s", figures(added), figures(deleted))
 		must(t, b.try("fsp.suspend", "payeefsp", nil))
