@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/cpm"
@@ -87,6 +88,9 @@ func FuzzProcessJSON(f *testing.F) {
 	f.Add([]byte(`{"fsp":"f","jwsSign":{"headers":{"Date":"` + canary + `","date":"b"}}}`))
 	f.Add([]byte(`{"fsp":"f"}`))
 	f.Add([]byte(canary))
+	for _, row := range cpm.Operations() {
+		f.Add([]byte(`{"fsp":"f","` + row.Operation.Member() + `":{}}`))
+	}
 	c := newCounts()
 	d := New(Config{Processor: processor(echo), Metrics: c, NewID: func() string { return "id-000000" }})
 	h := d.Handler(func(*http.Request) (cpm.Principal, error) {
@@ -120,21 +124,27 @@ func FuzzProcessJSON(f *testing.F) {
 // FuzzStreamRequest gives arbitrary bytes to the decoder of a stream: what it takes is what Protocol Buffers reads, and
 // what it refuses is refused without showing any of it.
 func FuzzStreamRequest(f *testing.F) {
-	for _, m := range []*cpmv1.StreamRequest{
+	d := New(Config{Processor: processor(echo)})
+	seeds := []*cpmv1.StreamRequest{
 		{},
 		{Id: 1, Request: signProcess()},
 		{Id: 1 << 63, Request: &cpmv1.ProcessRequest{Fsp: canary}},
 		{Id: 2, Request: &cpmv1.ProcessRequest{Fsp: "f", Operation: &cpmv1.ProcessRequest_JwsVerify{
 			JwsVerify: &cpmv1.JwsVerifyRequest{Content: &cpmv1.JwsVerifyRequest_BodyBase64{BodyBase64: []byte{0}}, Key: &cpmv1.KeySelector{Version: 1}},
 		}}},
-	} {
+	}
+	for _, op := range d.operations.rows {
+		r := &cpmv1.ProcessRequest{Fsp: "f"}
+		r.ProtoReflect().Set(op.request, protoreflect.ValueOfMessage(op.NewRequest().ProtoReflect()))
+		seeds = append(seeds, &cpmv1.StreamRequest{Id: 3, Request: r})
+	}
+	for _, m := range seeds {
 		in, err := proto.Marshal(m)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(in)
 	}
-	d := New(Config{Processor: processor(echo)})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var ours, theirs cpmv1.StreamRequest
 		err := proto.Unmarshal(in, &theirs)
