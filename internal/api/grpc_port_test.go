@@ -245,6 +245,8 @@ func TestDeclinesOverGRPC(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	// What gRPC refuses it has answered before it is counted.
+	waitFor(t, func() bool { return h.counts.outcomes()["too-large"] >= want["too-large"] })
 	if diff := cmp.Diff(want, h.counts.outcomes()); diff != "" {
 		t.Error(diff)
 	}

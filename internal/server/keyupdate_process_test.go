@@ -21,6 +21,7 @@ import (
 	"github.com/mojaloop/cpm/internal/adapter"
 	"github.com/mojaloop/cpm/internal/config"
 	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/cpmtest"
 	"github.com/mojaloop/cpm/internal/keyupdate"
 	"github.com/mojaloop/cpm/internal/pki"
 	"github.com/mojaloop/cpm/internal/server"
@@ -237,7 +238,7 @@ func TestAKeyUpdateAdapterLivesAsItsCoreSays(t *testing.T) {
 func TestAKeyUpdateAdapterWithoutItsCoreSaysSo(t *testing.T) {
 	t.Parallel()
 	ca := authority(t)
-	core := startUpdateCore(t, ca, "127.0.0.1:0")
+	core := startUpdateCore(t, ca, cpmtest.Reserve(t))
 	address := core.address
 	core.close()
 	r := startKeyUpdate(t, ca, true, address)

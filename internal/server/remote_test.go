@@ -28,7 +28,7 @@ type remote struct {
 // newRemote makes certificates under an authority that the CPM takes for its own.
 func newRemote(t *testing.T, authority *pki.Authority) *remote {
 	t.Helper()
-	r := &remote{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
+	r := &remote{t: t, dir: t.TempDir(), address: cpmtest.Reserve(t)}
 	leaf, err := authority.Issue(time.Now(), "ssm", "ssm.example")
 	if err != nil {
 		t.Fatal(err)
