@@ -28,8 +28,10 @@ const lightFactor = 64
 type workers struct {
 	heavy *admission.Queue[job]
 	light chan struct{}
-	done  sync.WaitGroup
-	once  sync.Once
+	// crowded says that heavy work can keep all processors.
+	crowded bool
+	done    sync.WaitGroup
+	once    sync.Once
 }
 
 // job is one piece of heavy work; its outcome channel has room for one, so that a late outcome never blocks a worker.
@@ -59,7 +61,8 @@ func newWorkers(c Config) *workers {
 		heavy: admission.NewQueue[job](admission.QueueConfig{
 			Workers: heavy, Most: cmp.Or(max(c.Queue, 0), defaultQueue), Patience: cmp.Or(max(c.MaxWait, 0), defaultMaxWait),
 		}),
-		light: make(chan struct{}, light),
+		light:   make(chan struct{}, light),
+		crowded: heavy >= processors,
 	}
 	for range heavy {
 		w.done.Go(w.work)
@@ -67,9 +70,13 @@ func newWorkers(c Config) *workers {
 	return w
 }
 
-// work does heavy jobs, and after each lets waiting goroutines go first: without that the scheduler would let a worker go
-// on for 10 ms, and light work would wait for as long. What could not be done in time any more is not begun.
+// work does heavy jobs. What could not be done in time any more is not begun.
 func (w *workers) work() {
+	var r rest
+	if w.crowded {
+		r.lookout = newLookout()
+		defer r.lookout.close()
+	}
 	for j, ok := w.heavy.Take(); ok; j, ok = w.heavy.Take() {
 		if err := j.Work.ctx.Err(); err != nil {
 			j.Work.outcome <- outcome{err: tooLate(err)}
@@ -81,9 +88,9 @@ func (w *workers) work() {
 		}
 		began := time.Now()
 		result, err := j.Work.do()
-		w.heavy.Took(j, time.Since(began))
 		j.Work.outcome <- outcome{result, err}
-		runtime.Gosched()
+		r.take(time.Since(began), w.heavy.Waiting() > 0)
+		w.heavy.Took(j, time.Since(began)) // with the rest, which the next job waits for too
 	}
 }
 

@@ -1,0 +1,41 @@
+package ssm
+
+import (
+	"runtime"
+	"time"
+)
+
+// turns is how often a worker lets others go first in a rest. What waits for its turn may itself let others go first, as gRPC does
+// before it sends, and would then be behind the worker again.
+const turns = 2
+
+// maxOwed bounds how long a worker goes on without a rest: light work waits for so long then.
+const maxOwed = 4 * time.Millisecond
+
+// rest is what a worker takes between heavy jobs, so that everything else can go first that waits for a processor or has come
+// meanwhile. The scheduler would let it go on for 10 ms, and light work would wait for as long. In a flood of light work rests
+// take long, and looking out longer still; then the worker makes up for them before the next.
+type rest struct {
+	lookout *lookout
+	// owed and blind are for how long there will be no rest, and no looking out.
+	owed, blind time.Duration
+}
+
+// take is a rest after so much work, when more of it waits or when not.
+func (r *rest) take(worked time.Duration, more bool) {
+	r.owed, r.blind = max(r.owed-worked, 0), max(r.blind-worked, 0)
+	if r.owed > 0 {
+		return
+	}
+	began := time.Now()
+	if more && r.blind == 0 { // without more the worker is about to wait itself
+		r.lookout.look()
+		r.blind = time.Since(began)
+	}
+	for range turns {
+		if runtime.Gosched(); time.Since(began) > maxOwed {
+			break
+		}
+	}
+	r.owed = min(time.Since(began), maxOwed)
+}
