@@ -80,6 +80,7 @@ type Door struct {
 	collection collection
 	calls      *budget
 	buffers    *buffers
+	tempo      *tempo
 	// closing is closed when the ports shall close; sessions are the streams that still read.
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -102,6 +103,7 @@ func New(c Config) *Door {
 		newID:     c.NewID,
 		limits:    c.Limits.orDefault(),
 		buffers:   newBuffers(),
+		tempo:     newTempo(),
 		closing:   make(chan struct{}),
 		cut:       make(chan struct{}),
 	}

@@ -116,7 +116,7 @@ func (shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error
 		p := cpm.Principal{Kind: cpm.PrincipalLoopback, Name: "dev", Address: address}
 		return c, &identity{principal: p, pace: paceOf(c)}, nil
 	}
-	id := &identity{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}, pace: paceOf(t.NetConn())}
+	id := &identity{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}, pace: paceOf(t)}
 	id.principal, id.refused = nameOf(t.ConnectionState().VerifiedChains[0][0], address)
 	return c, id, nil
 }

@@ -112,6 +112,9 @@ func (s *session) thin() {
 func (s *session) refuse(e *fault.Error) error {
 	q := s.door.begin(GRPC, s.id, s.caller)
 	s.door.conclude(s.ctx, &q, e)
+	if e.Kind == fault.Busy {
+		s.pace.declined()
+	}
 	return statusOf(e, s.id)
 }
 

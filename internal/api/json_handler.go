@@ -36,6 +36,13 @@ type jsonPort struct {
 
 // ServeHTTP gives each request exactly one answer.
 func (p *jsonPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if e := p.answer(w, r); e != nil && e.Kind == fault.Busy {
+		slowDown(w, r)
+	}
+}
+
+// answer gives the answer, and says why it is a decline if it is one.
+func (p *jsonPort) answer(w http.ResponseWriter, r *http.Request) (e *fault.Error) {
 	d := p.door
 	x := &exchange{
 		inquiry: d.begin(JSON, d.newID(), cpm.Principal{Address: r.RemoteAddr}),
@@ -50,12 +57,14 @@ func (p *jsonPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.recover()
 	if !accepted {
 		x.caller, _ = p.name(r) // for the log; the decline is the same whoever it is
-		x.decline(shuttingDown())
-		return
+		e = shuttingDown()
+	} else {
+		e = p.serve(x)
 	}
-	if e := p.serve(x); e != nil {
+	if e != nil {
 		x.decline(e)
 	}
+	return e
 }
 
 // serve answers x, or gives the decline.

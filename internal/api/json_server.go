@@ -51,6 +51,7 @@ func (d *Door) jsonServer(ctx context.Context, h http.Handler) *http.Server {
 		MaxHeaderBytes:               d.limits.HeaderBytes,
 		ErrorLog:                     slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
 		BaseContext:                  func(net.Listener) context.Context { return ctx },
+		ConnContext:                  rememberPace,
 	}
 }
 

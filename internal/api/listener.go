@@ -27,7 +27,6 @@ type listener struct {
 	door  *Door
 	port  Port
 	tls   *tls.Config // nil on loopback
-	born  time.Time
 	ready chan net.Conn
 	// places has one entry for each connection; open are the connections.
 	places chan struct{}
@@ -55,7 +54,7 @@ func (d *Door) listen(ctx context.Context, p Port, l net.Listener, c *tls.Config
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n := &listener{
-		Listener: l, door: d, port: p, tls: c, born: time.Now(), cancel: cancel,
+		Listener: l, door: d, port: p, tls: c, cancel: cancel,
 		ready: make(chan net.Conn), places: make(chan struct{}, d.limits.Connections), broken: make(chan struct{}),
 		done: make(chan struct{}),
 	}
@@ -99,7 +98,7 @@ func (n *listener) acceptAll(ctx context.Context) {
 			return
 		}
 		n.door.metrics.Connections(n.port, +1)
-		c := &place{Conn: raw, leave: n.leave, pace: pace{born: n.born}}
+		c := &place{Conn: raw, leave: n.leave, closed: make(chan struct{}), pace: pace{tempo: n.door.tempo, price: priceOf(n.port)}}
 		if n.port == GRPC {
 			c.ahead = bufio.NewReaderSize(raw, readAhead)
 		}
@@ -219,8 +218,9 @@ const readAhead = 16 << 10
 // place is a connection that gives its place back when it is closed.
 type place struct {
 	net.Conn
-	leave func(*place)
-	once  sync.Once
+	leave  func(*place)
+	once   sync.Once
+	closed chan struct{}
 	// spoken says that the peer has sent something.
 	spoken atomic.Bool
 	// ahead reads from the connection, if it is one for many requests; pace is how it is read.
@@ -241,14 +241,17 @@ func (p *place) read(b []byte) (int, error) {
 		return p.Conn.Read(b)
 	}
 	if p.ahead.Buffered() == 0 {
-		p.pace.wait()
+		p.pace.wait(p.closed)
 	}
 	return p.ahead.Read(b)
 }
 
 func (p *place) Close() error {
 	err := p.Conn.Close()
-	p.once.Do(func() { p.leave(p) })
+	p.once.Do(func() {
+		close(p.closed)
+		p.leave(p)
+	})
 	return err
 }
 

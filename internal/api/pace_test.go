@@ -1,8 +1,15 @@
 package api
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,28 +22,108 @@ import (
 	"github.com/mojaloop/cpm/internal/cpm"
 )
 
+// waits are how long a connection waits before each of some readings.
+func waits(p *pace, readings int) []time.Duration {
+	var each []time.Duration
+	for range readings {
+		began := time.Now()
+		p.wait(nil)
+		each = append(each, time.Since(began))
+	}
+	return each
+}
+
 func TestAConnectionIsReadOnTheBeatWhileItIsDeclined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := pace{born: time.Now()}
-		waited := func() time.Duration {
-			began := time.Now()
-			p.wait()
-			return time.Since(began)
-		}
+		p := pace{tempo: newTempo(), price: priceOf(GRPC)}
 		time.Sleep(300 * time.Microsecond)
-		if d := waited(); d != 0 {
+		if d := waits(&p, 1)[0]; d != 0 {
 			t.Errorf("waited %v before anything was declined", d)
 		}
 		p.declined()
-		for i, want := range []time.Duration{1700 * time.Microsecond, 2 * time.Millisecond, 2 * time.Millisecond} {
-			if d := waited(); d != want {
-				t.Errorf("reading %d waited %v, not %v", i, d, want)
-			}
+		want := []time.Duration{1700 * time.Microsecond, 2 * time.Millisecond, 2 * time.Millisecond}
+		if got := waits(&p, 3); !slices.Equal(got, want) {
+			t.Errorf("waited %v, not %v", got, want)
 		}
 		time.Sleep(busyFor)
-		if d := waited(); d != 0 {
+		if d := waits(&p, 1)[0]; d != 0 {
 			t.Errorf("waited %v after the last decline was long ago", d)
+		}
+	})
+}
+
+// What is declined must be paid for with time in which nothing is read, one after another.
+func TestDeclinesHaveAPrice(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		processors       time.Duration
+		others, declines int
+		want             time.Duration
+	}{
+		"a few cost nothing more":         {1, 0, 19, beat},
+		"many take beats":                 {1, 0, 100, 5 * beat},
+		"more processors pay for more":    {4, 0, 100, 2 * beat},
+		"those of others are paid before": {1, 80, 20, 5 * beat},
+		"there is an end to it":           {1, 0, 1 << 20, longest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				all := newTempo()
+				all.processors = c.processors
+				for range c.others {
+					(&pace{tempo: all, price: priceOf(GRPC)}).declined()
+				}
+				p := pace{tempo: all, price: priceOf(GRPC)}
+				for range c.declines {
+					p.declined()
+				}
+				// A connection that owes until a beat is read on the next.
+				if got := waits(&p, 1)[0]; got < c.want || got > c.want+beat {
+					t.Errorf("waited %v, not %v", got, c.want)
+				}
+				if got := waits(&p, 1)[0]; got > beat {
+					t.Errorf("waited %v though it was paid", got)
+				}
+			})
+		})
+	}
+}
+
+// A connection none of whose requests was declined pays nothing, and debts do not outlive those who made them.
+func TestOnlyThoseThatAreDeclinedPay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		all := newTempo()
+		storm, other := pace{tempo: all, price: priceOf(JSON)}, pace{tempo: all, price: priceOf(GRPC)}
+		for range 1 << 20 {
+			storm.declined()
+		}
+		if got := waits(&other, 1)[0]; got != 0 {
+			t.Errorf("waited %v for nothing", got)
+		}
+		time.Sleep(longest)
+		other.declined()
+		if got := waits(&other, 1)[0]; got > beat {
+			t.Errorf("waited %v after the storm", got)
+		}
+	})
+}
+
+func TestNothingWaitsForAConnectionThatIsClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := pace{tempo: newTempo(), price: priceOf(GRPC)}
+		for range 1 << 20 {
+			p.declined()
+		}
+		closed := make(chan struct{})
+		time.AfterFunc(time.Millisecond, func() { close(closed) })
+		began := time.Now()
+		p.wait(closed)
+		if d := time.Since(began); d != time.Millisecond {
+			t.Errorf("waited %v", d)
 		}
 	})
 }
@@ -100,6 +187,60 @@ func TestOnlyTheConnectionThatIsDeclinedIsSlow(t *testing.T) {
 				t.Errorf("%d of two connections are slow", len(slow))
 			}
 		})
+	}
+}
+
+// Over HTTP the next request of a connection is not read before the beat, and the answer does not wait for it.
+func TestAnHTTPConnectionThatIsDeclinedIsSlow(t *testing.T) {
+	t.Parallel()
+	arrivals := make(chan time.Time, 20)
+	d := New(Config{Processor: processor(func(context.Context, *cpm.Request) (*cpm.Result, error) {
+		arrivals <- time.Now()
+		return nil, admission.Decline(admission.QueueWait, 0, "the adapter is busy")
+	})})
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := d.listen(t.Context(), JSON, socket, nil, "http/1.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := d.jsonServer(t.Context(), d.Handler(LoopbackPrincipal))
+	go func() { _ = s.Serve(n) }()
+	c, err := net.Dial("tcp", socket.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _, _ = c.Close(), s.Close(), n.Close() })
+	requests := cap(arrivals)
+	for range 1 << 20 {
+		d.tempo.charge(time.Since(d.tempo.born), priceOf(JSON)) // a storm of others, so that the first is to be paid for long
+	}
+	text := fmt.Sprintf("POST /v1/fsps/f/jws/sign HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(sign), sign)
+	if _, err := c.Write([]byte(strings.Repeat(text, requests))); err != nil { // all before any answer
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(c)
+	for i := range requests {
+		a, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, a.Body)
+		if err := errors.Join(err, a.Body.Close()); err != nil || a.StatusCode != http.StatusTooManyRequests {
+			t.Fatal(a.Status, err)
+		}
+		if i == 0 && len(arrivals) > 1 {
+			t.Error("the first answer waited for the beat")
+		}
+	}
+	first, last := <-arrivals, time.Time{}
+	for range requests - 1 {
+		last = <-arrivals
+	}
+	if took := last.Sub(first); took < time.Duration(requests-2)*beat {
+		t.Errorf("%d requests were read within %v", requests, took)
 	}
 }
 

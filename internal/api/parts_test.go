@@ -93,7 +93,7 @@ func TestAPlaceIsLeftOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := 0
-	p := &place{Conn: c, leave: func(*place) { left++ }}
+	p := &place{Conn: c, leave: func(*place) { left++ }, closed: make(chan struct{})}
 	if err := p.CloseWrite(); err != nil {
 		t.Error(err)
 	}
