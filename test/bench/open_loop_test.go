@@ -295,8 +295,8 @@ func at(all []float64, q float64) float64 {
 	return all[int(float64(len(all)-1)*q)]
 }
 
-// peak is the rate of good answers of so many callers who send again as soon as they have an answer.
-func (s *source) peak(request *cpmv1.ProcessRequest, callers int, d time.Duration) float64 {
+// crowd has so many callers ask for the time, each again as soon as it is answered.
+func (s *source) crowd(request *cpmv1.ProcessRequest, callers int, d time.Duration) []*arrival {
 	var all []*arrival
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -316,8 +316,14 @@ func (s *source) peak(request *cpmv1.ProcessRequest, callers int, d time.Duratio
 		})
 	}
 	group.Wait()
+	return all
+}
+
+// peak is the rate of good answers to a crowd.
+func (s *source) peak(request *cpmv1.ProcessRequest, callers int, d time.Duration) float64 {
+	start := time.Now()
 	n := 0
-	for _, a := range all {
+	for _, a := range s.crowd(request, callers, d) {
 		if a.verdict == good {
 			n++
 		}

@@ -24,19 +24,27 @@ func TestMeasureOverload(t *testing.T) {
 	m.say("Overload, by arrivals on a schedule over gRPC streams with mutual TLS; latency in ms from when each was due.\n")
 	m.say("The CPM (`cpm dev`) has one processor, the driver the others. %s\n", machine())
 	must(t, m.p.cpm("key", "add", "--fsp", "payeefsp", "--name", "jws-ec", "--generate", "ES256"))
+	must(t, m.p.cpm("key", "add", "--fsp", "payerfsp", "--name", "jws-ec", "--generate", "ES256"))
 	must(t, m.p.cpm("key", "add", "--fsp", "payerfsp", "--name", "jws-4096", "--generate", "RS256", "--bits", "4096"))
 	m.loud, m.quiet = newSource(t, m.p, 4), newSource(t, m.p, 1)
 	if os.Getenv("CPM_MEASURE") == "short" { // to compare programs
 		m.rounds = 1
 		m.overload("RSA-2048", "jws", 64, 8*time.Second)
+		m.storm("RSA-2048", "jws", 64)
 		m.flood("flood", "jws", "jws", m.peak, 100)
+		m.light(100)
+		m.light(1000)
 		return
 	}
 	m.overload("RSA-4096", "jws-4096", 16, 15*time.Second)
+	m.storm("RSA-4096", "jws-4096", 16)
 	m.overload("RSA-2048", "jws", 64, time.Minute)
+	m.storm("RSA-2048", "jws", 64)
 	m.quota()
 	m.flood("an FSP without limits sends RSA-2048 at 5 times the capacity; another signs RS256", "jws", "jws", m.peak, 100)
 	m.flood("an FSP without limits sends RSA-4096 at 5 times the capacity; another signs ES256", "jws-4096", "jws-ec", m.peak/7, 200)
+	m.light(100)
+	m.light(1000)
 	t.Logf("\n%s", &m.out)
 	must(t, os.WriteFile(overloadEvidence, m.out.Bytes(), 0o644))
 }
@@ -94,6 +102,33 @@ func (m *measurement) overload(name, key string, inFlight int, d time.Duration) 
 	m.say("overload:    %s", over)
 	m.say("goodput %.0f %% of the peak", 100*over.rate/m.peak)
 	m.say("half again:  %s; within twice that worst again after %v", figuresOf(recovery), back(recovery, 2*worst(usual)))
+	m.turns(request, inFlight)
+}
+
+// turns compares the peak with five times as much in short turns, between which the speed of the processors changes little.
+func (m *measurement) turns(request *cpmv1.ProcessRequest, inFlight int) {
+	const times = 8
+	var peak, over float64
+	for range times {
+		p := m.loud.peak(request, inFlight, 3*time.Second)
+		peak += p / times
+		over += figuresOf(m.loud.run(request, int(5*p), 5*time.Second)).rate / times
+		time.Sleep(500 * time.Millisecond)
+	}
+	m.say("in turns, %d times: peak %.0f/s, at 5 times that %.0f/s, %.0f %%", times, peak, over, 100*over/peak)
+}
+
+// storm has many callers ask again as soon as they were declined, whatever they were told.
+func (m *measurement) storm(name, key string, inFlight int) {
+	const times, callers = 4, 1024
+	request := signRequest("payerfsp", key)
+	var peak, good float64
+	for range times {
+		peak += m.loud.peak(request, inFlight, 3*time.Second) / times
+		good += m.loud.peak(request, callers, 5*time.Second) / times
+		time.Sleep(500 * time.Millisecond)
+	}
+	m.say("\n# %d callers of %s who ask again at once\nin turns, %d times: peak %.0f/s, with them %.0f/s, %.0f %%", callers, name, times, peak, good, 100*good/peak)
 }
 
 // slot is the time whose p99 says whether everything is as usual.
@@ -187,4 +222,12 @@ func (m *measurement) flood(what, loud, quiet string, capacity float64, rate int
 	m.say("\n# %s at %d/s", what, rate)
 	request := signRequest("payerfsp", loud)
 	m.compare(signRequest("payeefsp", quiet), rate, [2]func() []*arrival{nil, func() []*arrival { return m.loud.run(request, int(5*capacity), 5*time.Second) }})
+}
+
+// light has many callers ask for ES256, and another FSP for RSA-2048 beside them.
+func (m *measurement) light(rate int) {
+	const callers = 256
+	m.say("\n# %d callers ask for ES256 as fast as they get it; another signs RS256 at %d/s", callers, rate)
+	request := signRequest("payerfsp", "jws-ec")
+	m.compare(signRequest("payeefsp", "jws"), rate, [2]func() []*arrival{nil, func() []*arrival { return m.loud.crowd(request, callers, 5*time.Second) }})
 }
