@@ -32,6 +32,7 @@ type process struct {
 	dir     string
 	command *exec.Cmd
 	grpc    string
+	json    string
 	tls     *tls.Config
 }
 
@@ -71,7 +72,7 @@ func (p *process) start() *process {
 	if err != nil {
 		p.t.Fatalf("two processors are needed, one for the CPM: %v\n%s", err, out)
 	}
-	p.grpc = net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1))
+	p.json, p.grpc = net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1))
 	for deadline := time.Now().Add(time.Minute); p.cpm("status") != nil; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatal("the CPM does not answer")

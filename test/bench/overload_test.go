@@ -40,6 +40,7 @@ func TestMeasureOverload(t *testing.T) {
 	m.storm("RSA-4096", "jws-4096", 16)
 	m.overload("RSA-2048", "jws", 64, time.Minute)
 	m.storm("RSA-2048", "jws", 64)
+	m.httpStorm()
 	m.quota()
 	m.flood("an FSP without limits sends RSA-2048 at 5 times the capacity; another signs RS256", "jws", "jws", m.peak, 100)
 	m.flood("an FSP without limits sends RSA-4096 at 5 times the capacity; another signs ES256", "jws-4096", "jws-ec", m.peak/7, 200)
