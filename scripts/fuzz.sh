@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for FUZZTIME (default 5s), those of the packages that read what callers send for the
-# operations for FUZZTIME_OPERATIONS (default 30s). Arguments are packages; without any, all of the module's
+# Runs every fuzz target for FUZZTIME (default 5s), those that read what callers send for the operations, and what they get,
+# for FUZZTIME_OPERATIONS (default 30s). Arguments are packages; without any, all of the module's
 # packages that have a target are taken.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,16 +17,17 @@ packages() {
     xargs -r -n1 dirname | sort -u
 }
 
-# time_for is how long the targets of a package run.
+# time_for is how long a target of a package runs.
 time_for() {
-  case $1 in
-    ./internal/cpm | ./internal/fspiop | ./internal/operation | ./internal/symmetric) echo "$fuzztime_operations" ;;
+  case "$1 $2" in
+    ./internal/cpm\ * | ./internal/fspiop\ * | ./internal/operation\ * | ./internal/symmetric\ * | ./internal/ssm\ * | \
+      ./sdk/go/client\ * | './internal/keys FuzzReadSecret') echo "$fuzztime_operations" ;;
     *) echo "$fuzztime" ;;
   esac
 }
 
 run() {
-  go test -run '^$' -fuzz "^$2\$" -fuzztime "$(time_for "$1")" -fuzzminimizetime 200x "$1" >"$log" 2>&1
+  go test -run '^$' -fuzz "^$2\$" -fuzztime "$(time_for "$1" "$2")" -fuzzminimizetime 200x "$1" >"$log" 2>&1
 }
 
 # Go before 1.27 sometimes reports its own -fuzztime deadline as a failure of the target
