@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for FUZZTIME (default 5s), those that read what callers send for the operations, and what they get,
-# for FUZZTIME_OPERATIONS (default 30s). Arguments are packages; without any, all of the module's
+# Runs every fuzz target for FUZZTIME (default 5s), those of what operations are given and give (messages, packets, secrets,
+# ciphertexts, the client's frames) for FUZZTIME_OPERATIONS (default 30s). Arguments are packages; without any, all of the module's
 # packages that have a target are taken.
 set -euo pipefail
 cd "$(dirname "$0")/.."

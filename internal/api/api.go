@@ -139,6 +139,7 @@ func New(c Config) *Door {
 func (d *Door) Drain(ctx context.Context) error {
 	d.gate.decline()
 	err := d.gate.wait(ctx)
+	d.tempo.end()
 	if err == nil {
 		d.linger(ctx)
 	} else {

@@ -43,8 +43,8 @@ func (d *Door) batch(ctx context.Context, q *inquiry, in *cpmv1.BatchRequest) (*
 
 // item performs one item of a batch, whose request id is that of the batch with the item's index.
 func (d *Door) item(ctx context.Context, batch *inquiry, i int, in *cpmv1.ProcessRequest) *cpmv1.ProcessResponse {
-	q := d.begin(batch.port, batch.id+"-"+strconv.Itoa(i), batch.caller)
-	q.trace = batch.trace
+	q := d.begin(batch.port, batch.id+"-"+strconv.Itoa(i), batch.caller, batch.pace)
+	q.trace, q.price = batch.trace, itemPrice
 	out, e := d.processEnvelope(ctx, &q, in)
 	d.conclude(ctx, &q, e)
 	if e != nil {

@@ -187,7 +187,7 @@ func BenchmarkDoor(b *testing.B) {
 			b.Fatal(err)
 		}
 		perItem(b, 1, func() {
-			q := d.begin(GRPC, "id", cpm.Principal{})
+			q := d.begin(GRPC, "id", cpm.Principal{}, &pace{})
 			var r cpmv1.StreamRequest
 			if e := d.decode(&frame{data: mem.SliceBuffer(in)}, d.limits.Message, d.shapes.streamRequest, &r); e != nil {
 				b.Fatal(e)

@@ -159,7 +159,7 @@ func FuzzStreamRequest(f *testing.F) {
 		if id := streamID(in); id != ours.GetId() {
 			t.Fatalf("id %d, want %d", id, ours.GetId())
 		}
-		q := d.begin(GRPC, "id-000000", cpm.Principal{})
+		q := d.begin(GRPC, "id-000000", cpm.Principal{}, &pace{})
 		if out, e := d.processEnvelope(context.WithoutCancel(t.Context()), &q, ours.GetRequest()); e != nil {
 			declined(t, shown(t, d, e))
 		} else if out.GetResult() == nil {

@@ -110,11 +110,8 @@ func (s *session) thin() {
 
 // refuse declines the stream as a whole.
 func (s *session) refuse(e *fault.Error) error {
-	q := s.door.begin(GRPC, s.id, s.caller)
+	q := s.door.begin(GRPC, s.id, s.caller, s.pace)
 	s.door.conclude(s.ctx, &q, e)
-	if e.Kind == fault.Busy {
-		s.pace.declined()
-	}
 	return statusOf(e, s.id)
 }
 
@@ -191,7 +188,7 @@ func (s *session) close() {
 func (s *session) answer(f *frame) {
 	defer s.answering.Done()
 	defer func() { <-s.window }()
-	q := s.door.begin(GRPC, s.id, s.caller)
+	q := s.door.begin(GRPC, s.id, s.caller, s.pace)
 	accepted := s.door.gate.enter(GRPC)
 	if accepted {
 		defer s.door.gate.leave(GRPC)
@@ -202,9 +199,6 @@ func (s *session) answer(f *frame) {
 	s.door.conclude(s.ctx, &q, e)
 	if e != nil {
 		out = packDecline(e, q.id)
-		if e.Kind == fault.Busy {
-			s.pace.declined()
-		}
 	}
 	s.send(&q, id, out)
 }

@@ -66,7 +66,7 @@ func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) g
 		defer func() { d.collection.after(x.in.length) }()
 		defer x.in.free()
 		id, e := identityOf(ctx)
-		x.inquiry = d.begin(GRPC, d.newID(), id.principal)
+		x.inquiry = d.begin(GRPC, d.newID(), id.principal, id.pace)
 		x.trace = traceOf(metadata.ValueFromIncomingContext(ctx, "traceparent"))
 		_ = grpc.SetHeader(ctx, metadata.MD{"x-request-id": {x.id}})
 		var out proto.Message
@@ -75,9 +75,6 @@ func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) g
 		}
 		d.conclude(ctx, &x.inquiry, e)
 		if e != nil {
-			if e.Kind == fault.Busy {
-				id.pace.declined()
-			}
 			_ = grpc.SetTrailer(ctx, adviceOf(e))
 			return nil, statusOf(e, x.id)
 		}
@@ -212,7 +209,7 @@ func adviceOf(e *fault.Error) metadata.MD {
 // unknownMethod declines calls of methods and services that do not exist; gRPC's own decline would echo the name.
 func (d *Door) unknownMethod(_ any, s grpc.ServerStream) error {
 	id, _ := identityOf(s.Context())
-	q := d.begin(GRPC, d.newID(), id.principal)
+	q := d.begin(GRPC, d.newID(), id.principal, id.pace)
 	e := fault.New(fault.Unsupported, "no such method")
 	d.conclude(s.Context(), &q, e)
 	return statusOf(e, q.id)

@@ -36,16 +36,15 @@ type jsonPort struct {
 
 // ServeHTTP gives each request exactly one answer.
 func (p *jsonPort) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if e := p.answer(w, r); e != nil && e.Kind == fault.Busy {
-		slowDown(w, r)
-	}
+	on := paceIn(r.Context())
+	p.answer(w, r, on)
+	on.slowDown(w, r)
 }
 
-// answer gives the answer, and says why it is a decline if it is one.
-func (p *jsonPort) answer(w http.ResponseWriter, r *http.Request) (e *fault.Error) {
+func (p *jsonPort) answer(w http.ResponseWriter, r *http.Request, on *pace) {
 	d := p.door
 	x := &exchange{
-		inquiry: d.begin(JSON, d.newID(), cpm.Principal{Address: r.RemoteAddr}),
+		inquiry: d.begin(JSON, d.newID(), cpm.Principal{Address: r.RemoteAddr}, on),
 		door:    d, w: w, r: r, unread: r.ContentLength != 0,
 	}
 	defer func() { d.collection.after(x.held) }()
@@ -57,14 +56,12 @@ func (p *jsonPort) answer(w http.ResponseWriter, r *http.Request) (e *fault.Erro
 	defer x.recover()
 	if !accepted {
 		x.caller, _ = p.name(r) // for the log; the decline is the same whoever it is
-		e = shuttingDown()
-	} else {
-		e = p.serve(x)
+		x.decline(shuttingDown())
+		return
 	}
-	if e != nil {
+	if e := p.serve(x); e != nil {
 		x.decline(e)
 	}
-	return e
 }
 
 // serve answers x, or gives the decline.

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/obs"
 )
 
@@ -98,7 +99,7 @@ func (n *listener) acceptAll(ctx context.Context) {
 			return
 		}
 		n.door.metrics.Connections(n.port, +1)
-		c := &place{Conn: raw, leave: n.leave, closed: make(chan struct{}), pace: pace{tempo: n.door.tempo, price: priceOf(n.port)}}
+		c := &place{Conn: raw, leave: n.leave, closed: make(chan struct{}), pace: pace{tempo: n.door.tempo}}
 		if n.port == GRPC {
 			c.ahead = bufio.NewReaderSize(raw, readAhead)
 		}
@@ -186,6 +187,10 @@ func (n *listener) welcome(ctx context.Context, c *place) {
 			slog.String("address", c.RemoteAddr().String()), slog.String("error", err.Error()))
 		return
 	}
+	c.pace.belongsTo(callerOf(conn))
+	if n.port == JSON { // of gRPC the first reading waits
+		c.pace.wait(n.done)
+	}
 	select {
 	case n.ready <- conn:
 	case <-n.broken:
@@ -206,6 +211,16 @@ func (n *listener) shake(ctx context.Context, c *place) (net.Conn, error) {
 	defer cancel()
 	conn := tls.Server(c, n.tls)
 	return conn, conn.HandshakeContext(ctx)
+}
+
+// callerOf is whose connection it is; all without TLS are one caller's.
+func callerOf(c net.Conn) admission.Caller {
+	t, ok := c.(*tls.Conn)
+	if !ok {
+		return admission.Caller{}
+	}
+	p, _ := nameOf(t.ConnectionState().VerifiedChains[0][0], "")
+	return admission.CallerOf(p)
 }
 
 // gone says whether an error is that of a peer who closed the connection.

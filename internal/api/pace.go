@@ -3,25 +3,31 @@ package api
 import (
 	"context"
 	"crypto/tls"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mojaloop/cpm/internal/admission"
 )
 
 // beat is the time between two readings of a connection whose requests are declined as busy.
 const beat = 2 * time.Millisecond
 
-// busyFor is how long a connection stays slow after such a decline, and longest how long it is not read at most, to the next beat.
 const (
+	// busyFor is how long a connection stays slow after such a decline was paid for.
 	busyFor = 100 * time.Millisecond
-	longest = time.Second
+	// longest bounds how long a connection is not read.
+	longest = 10 * time.Second
+	// itemPrice is that of an item of a batch, which has no message of its own.
+	itemPrice = 50 * time.Microsecond
 )
 
-// priceOf is the time that a processor gives each decline of a port: two or three times what it costs. So those who ask again at
-// once, and again, take a part of the processors from the work, and not all of it.
+// priceOf is the time that a processor gives each decline of a port: two or three times what it costs on a slow machine. So those
+// who ask again at once, and again, take a part of the processors from the work, and not all of it.
 func priceOf(p Port) time.Duration {
 	if p == GRPC {
 		return 100 * time.Microsecond
@@ -29,65 +35,108 @@ func priceOf(p Port) time.Duration {
 	return 300 * time.Microsecond
 }
 
-// tempo is what all connections of a Door have in common: the beat, and until when all declines are paid for, one after another.
+// tempo is what all connections of a Door have in common: the beat, and until when each caller's declines are paid for, of which those
+// who are in debt pay one after another, in turns.
 type tempo struct {
 	born       time.Time
 	processors time.Duration
+	// over is closed when nobody shall wait any more, because what is read now is the last.
+	over chan struct{}
+	once sync.Once
 
-	mu   sync.Mutex
-	paid time.Duration // after born
+	mu    sync.Mutex
+	paid  map[admission.Caller]time.Duration // after born
+	swept time.Duration
 }
 
 func newTempo() *tempo {
-	return &tempo{born: time.Now(), processors: time.Duration(runtime.GOMAXPROCS(0))}
+	return &tempo{
+		born: time.Now(), processors: time.Duration(runtime.GOMAXPROCS(0)), over: make(chan struct{}),
+		paid: map[admission.Caller]time.Duration{},
+	}
 }
 
-// charge adds a decline, and gives when it will be paid for.
-func (t *tempo) charge(now, price time.Duration) time.Duration {
+func (t *tempo) end() { t.once.Do(func() { close(t.over) }) }
+
+// charge adds a decline, and gives when the caller's will be paid for.
+func (t *tempo) charge(c admission.Caller, now, price time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.paid = min(max(t.paid, now)+price/t.processors, now+longest)
-	return t.paid
+	t.sweep(now)
+	paid := max(t.paid[c], now)
+	t.paid[c] = paid
+	paid = min(paid+price*time.Duration(len(t.paid))/t.processors, now+longest)
+	t.paid[c] = paid
+	return paid
+}
+
+// sweep forgets, once in a while, those who are not in debt any more.
+func (t *tempo) sweep(now time.Duration) {
+	if now-t.swept < beat {
+		return
+	}
+	t.swept = now
+	maps.DeleteFunc(t.paid, func(_ admission.Caller, paid time.Duration) bool { return paid <= now })
+}
+
+// debt is until when a caller's declines are, or were, paid for.
+func (t *tempo) debt(c admission.Caller) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.paid[c]
 }
 
 // pace slows down the reading of a connection that asks for more than can be done. Each request would wake this process when it
 // comes, to be told no, and every time take the processor away from work; read once in a while, many cost little more than one.
 // All connections keep the same beat, and leave some out while more is declined than may be.
 type pace struct {
-	tempo *tempo // nil for one that is read at once whatever happens
-	price time.Duration
-	slow  atomic.Int64 // until when; both are times after tempo.born
-	paid  atomic.Int64
+	tempo  *tempo // nil for one that is read at once whatever happens
+	caller admission.Caller
+	paid   atomic.Int64 // until when, after tempo.born; 0 for never
+}
+
+// belongsTo is told whose connection it is, before its first request. Debts are not left behind with a connection.
+func (p *pace) belongsTo(c admission.Caller) {
+	p.caller = c
+	if paid := p.tempo.debt(c); paid > time.Since(p.tempo.born) {
+		p.paid.Store(int64(paid))
+	}
 }
 
 // declined is told that a request of the connection was declined as busy.
-func (p *pace) declined() {
-	if p.tempo == nil {
-		return
+func (p *pace) declined(price time.Duration) {
+	if p.tempo != nil {
+		p.paid.Store(int64(p.tempo.charge(p.caller, time.Since(p.tempo.born), price)))
 	}
-	now := time.Since(p.tempo.born)
-	paid := p.tempo.charge(now, p.price)
-	p.paid.Store(int64(paid))
-	p.slow.Store(int64(max(now+busyFor, paid)))
 }
 
-// wait waits for the next beat if the connection is slow, or for the one when its declines are paid for, but not when done is
-// closed: nobody is there any more then.
-func (p *pace) wait(done <-chan struct{}) {
-	slow := time.Duration(p.slow.Load())
-	if slow == 0 {
-		return
+// pause is how long the connection is not to be read: until the next beat if it is slow, or the one when its declines are paid
+// for.
+func (p *pace) pause() time.Duration {
+	paid := time.Duration(p.paid.Load())
+	if paid == 0 {
+		return 0
 	}
 	now := time.Since(p.tempo.born)
-	if now >= slow {
+	if now >= paid+busyFor {
+		return 0
+	}
+	until := max(paid, now)
+	return until - until%beat + beat - now
+}
+
+// wait waits for as long as the connection is not to be read, but not when done is closed: nobody is there any more then.
+func (p *pace) wait(done <-chan struct{}) {
+	d := p.pause()
+	if d == 0 {
 		return
 	}
-	until := max(time.Duration(p.paid.Load()), now)
-	t := time.NewTimer(until - until%beat + beat - now)
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-done:
+	case <-p.tempo.over:
 	}
 }
 
@@ -110,18 +159,25 @@ func rememberPace(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, paceKey{}, paceOf(c))
 }
 
-// slowDown keeps the connection of a request that was declined as busy from sending the next at once. The answer goes out first.
-func slowDown(w http.ResponseWriter, r *http.Request) {
-	p, ok := r.Context().Value(paceKey{}).(*pace)
-	if !ok {
+// paceIn is the pace of the connection of an HTTP request.
+func paceIn(ctx context.Context) *pace {
+	if p, ok := ctx.Value(paceKey{}).(*pace); ok {
+		return p
+	}
+	return &pace{}
+}
+
+// slowDown keeps a slow HTTP connection from sending the next request at once. The answer goes out first.
+func (p *pace) slowDown(w http.ResponseWriter, r *http.Request) {
+	if p.pause() == 0 {
 		return
 	}
-	p.declined()
 	control := http.NewResponseController(w)
 	_ = control.Flush()
 	if r.Close || w.Header().Get("Connection") == "close" {
 		return // there will be no next
 	}
-	_ = control.SetReadDeadline(time.Time{}) // that of a body which nobody waits for
+	// That of a body which nobody waits for must not end the pause, and one that never comes must not be waited for.
+	_ = control.SetReadDeadline(time.Now().Add(2 * longest))
 	p.wait(r.Context().Done())
 }

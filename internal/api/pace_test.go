@@ -33,27 +33,41 @@ func waits(p *pace, readings int) []time.Duration {
 	return each
 }
 
+// of is the pace of a new connection of a caller.
+func (t *tempo) of(name string) *pace {
+	p := &pace{tempo: t}
+	p.belongsTo(admission.Caller{Name: name})
+	return p
+}
+
+// decline has so many requests declined.
+func (p *pace) decline(n int) {
+	for range n {
+		p.declined(priceOf(GRPC))
+	}
+}
+
 func TestAConnectionIsReadOnTheBeatWhileItIsDeclined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := pace{tempo: newTempo(), price: priceOf(GRPC)}
+		p := newTempo().of("a")
 		time.Sleep(300 * time.Microsecond)
-		if d := waits(&p, 1)[0]; d != 0 {
+		if d := waits(p, 1)[0]; d != 0 {
 			t.Errorf("waited %v before anything was declined", d)
 		}
-		p.declined()
+		p.decline(1)
 		want := []time.Duration{1700 * time.Microsecond, 2 * time.Millisecond, 2 * time.Millisecond}
-		if got := waits(&p, 3); !slices.Equal(got, want) {
+		if got := waits(p, 3); !slices.Equal(got, want) {
 			t.Errorf("waited %v, not %v", got, want)
 		}
 		time.Sleep(busyFor)
-		if d := waits(&p, 1)[0]; d != 0 {
+		if d := waits(p, 1)[0]; d != 0 {
 			t.Errorf("waited %v after the last decline was long ago", d)
 		}
 	})
 }
 
-// What is declined must be paid for with time in which nothing is read, one after another.
+// What is declined must be paid for with time in which the caller's connections are not read.
 func TestDeclinesHaveAPrice(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -61,52 +75,57 @@ func TestDeclinesHaveAPrice(t *testing.T) {
 		others, declines int
 		want             time.Duration
 	}{
-		"a few cost nothing more":         {1, 0, 19, beat},
-		"many take beats":                 {1, 0, 100, 5 * beat},
-		"more processors pay for more":    {4, 0, 100, 2 * beat},
-		"those of others are paid before": {1, 80, 20, 5 * beat},
-		"there is an end to it":           {1, 0, 1 << 20, longest},
+		"a few cost nothing more":               {1, 0, 19, beat},
+		"many take beats":                       {1, 0, 100, 5 * beat},
+		"more processors pay for more":          {4, 0, 100, 2 * beat},
+		"others in debt take turns":             {1, 4, 20, 5 * beat},
+		"very many keep it away":                {1, 0, 20_000, 1000 * beat},
+		"there is an end to it, but a late one": {1, 0, 1 << 20, longest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				all := newTempo()
 				all.processors = c.processors
-				for range c.others {
-					(&pace{tempo: all, price: priceOf(GRPC)}).declined()
+				for i := range c.others {
+					all.of(fmt.Sprint("other ", i)).decline(100)
 				}
-				p := pace{tempo: all, price: priceOf(GRPC)}
-				for range c.declines {
-					p.declined()
+				p := all.of("a")
+				p.decline(c.declines)
+				// A connection that owes until a beat is read on the next, and on each while it is slow.
+				got := waits(p, 2)
+				if got[0] < c.want || got[0] > c.want+beat {
+					t.Errorf("waited %v, not %v", got[0], c.want)
 				}
-				// A connection that owes until a beat is read on the next.
-				if got := waits(&p, 1)[0]; got < c.want || got > c.want+beat {
-					t.Errorf("waited %v, not %v", got, c.want)
-				}
-				if got := waits(&p, 1)[0]; got > beat {
-					t.Errorf("waited %v though it was paid", got)
+				if got[1] != beat {
+					t.Errorf("waited %v when all was paid", got[1])
 				}
 			})
 		})
 	}
 }
 
-// A connection none of whose requests was declined pays nothing, and debts do not outlive those who made them.
-func TestOnlyThoseThatAreDeclinedPay(t *testing.T) {
+// A storm of one caller costs others next to nothing, and is not left behind with the connection.
+func TestDebtsAreTheCallersOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		all := newTempo()
-		storm, other := pace{tempo: all, price: priceOf(JSON)}, pace{tempo: all, price: priceOf(GRPC)}
-		for range 1 << 20 {
-			storm.declined()
-		}
-		if got := waits(&other, 1)[0]; got != 0 {
+		all.of("storm").decline(1 << 20)
+		other := all.of("other")
+		if got := waits(other, 1)[0]; got != 0 {
 			t.Errorf("waited %v for nothing", got)
 		}
+		other.decline(1)
+		if got := waits(other, 1)[0]; got > beat {
+			t.Errorf("waited %v for one decline", got)
+		}
+		if got := waits(all.of("storm"), 1)[0]; got < longest/2 {
+			t.Errorf("a new connection waited %v", got)
+		}
 		time.Sleep(longest)
-		other.declined()
-		if got := waits(&other, 1)[0]; got > beat {
-			t.Errorf("waited %v after the storm", got)
+		other.decline(1)
+		if len(all.paid) != 1 {
+			t.Errorf("%d are in debt", len(all.paid))
 		}
 	})
 }
@@ -114,17 +133,46 @@ func TestOnlyThoseThatAreDeclinedPay(t *testing.T) {
 func TestNothingWaitsForAConnectionThatIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := pace{tempo: newTempo(), price: priceOf(GRPC)}
-		for range 1 << 20 {
-			p.declined()
+		for name, begin := range map[string]func(*tempo) (<-chan struct{}, func()){
+			"closed": func(*tempo) (<-chan struct{}, func()) { c := make(chan struct{}); return c, func() { close(c) } },
+			"over":   func(all *tempo) (<-chan struct{}, func()) { return nil, all.end },
+		} {
+			all := newTempo()
+			p := all.of("a")
+			p.decline(1 << 20)
+			closed, end := begin(all)
+			time.AfterFunc(time.Millisecond, end)
+			began := time.Now()
+			p.wait(closed)
+			if d := time.Since(began); d != time.Millisecond {
+				t.Errorf("%s: waited %v", name, d)
+			}
 		}
-		closed := make(chan struct{})
-		time.AfterFunc(time.Millisecond, func() { close(closed) })
+	})
+}
+
+// What is read ahead is there at once; what is not waits for the beat.
+func TestAPlaceIsReadAtItsPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		all := newTempo()
+		all.processors = 1
+		p := &place{Conn: here, closed: make(chan struct{}), leave: func(*place) {}, ahead: bufio.NewReader(here), pace: pace{tempo: all}}
+		p.pace.decline(100)
+		go func() { _, _ = there.Write([]byte("ab")) }()
 		began := time.Now()
-		p.wait(closed)
-		if d := time.Since(began); d != time.Millisecond {
-			t.Errorf("waited %v", d)
+		for _, want := range []time.Duration{6 * beat, 6 * beat} {
+			if _, err := p.Read(make([]byte, 1)); err != nil || time.Since(began) != want {
+				t.Errorf("%v after %v, not %v", err, time.Since(began), want)
+			}
 		}
+		p.pace.decline(1 << 20)
+		time.AfterFunc(beat, func() { _ = p.Close() })
+		if _, err := p.Read(make([]byte, 1)); err == nil || time.Since(began) != 7*beat {
+			t.Errorf("%v after %v of a closed one", err, time.Since(began))
+		}
+		_ = there.Close()
 	})
 }
 
@@ -140,6 +188,11 @@ func TestOnlyTheConnectionThatIsDeclinedIsSlow(t *testing.T) {
 	for name, ask := range map[string]func(*testing.T, cpmv1.CryptographicServiceClient, string){
 		"one at a time": func(t *testing.T, c cpmv1.CryptographicServiceClient, fsp string) {
 			_, _ = c.Process(t.Context(), requestOf(fsp))
+		},
+		"a batch": func(t *testing.T, c cpmv1.CryptographicServiceClient, fsp string) {
+			if _, err := c.Batch(t.Context(), &cpmv1.BatchRequest{Items: []*cpmv1.ProcessRequest{requestOf(fsp)}}); err != nil {
+				t.Fatal(err)
+			}
 		},
 		"a stream": func(t *testing.T, c cpmv1.CryptographicServiceClient, fsp string) {
 			s, err := c.Stream(t.Context())
@@ -177,7 +230,7 @@ func TestOnlyTheConnectionThatIsDeclinedIsSlow(t *testing.T) {
 				t.Cleanup(func() { _ = c.Close() })
 				ask(t, cpmv1.NewCryptographicServiceClient(c), fsp)
 				n.open.Range(func(key, _ any) bool {
-					if p, ok := key.(*place); ok && !slow[p.RemoteAddr().String()] && p.pace.slow.Load() > 0 {
+					if p, ok := key.(*place); ok && !slow[p.RemoteAddr().String()] && p.pace.paid.Load() > 0 {
 						slow[p.RemoteAddr().String()] = true
 					}
 					return true
@@ -190,10 +243,9 @@ func TestOnlyTheConnectionThatIsDeclinedIsSlow(t *testing.T) {
 	}
 }
 
-// Over HTTP the next request of a connection is not read before the beat, and the answer does not wait for it.
-func TestAnHTTPConnectionThatIsDeclinedIsSlow(t *testing.T) {
-	t.Parallel()
-	arrivals := make(chan time.Time, 20)
+// httpDoor is a door on loopback whose operations are all declined as busy, a connection to it, and when requests arrived.
+func httpDoor(t *testing.T) (*Door, net.Conn, <-chan time.Time) {
+	arrivals := make(chan time.Time, 64)
 	d := New(Config{Processor: processor(func(context.Context, *cpm.Request) (*cpm.Result, error) {
 		arrivals <- time.Now()
 		return nil, admission.Decline(admission.QueueWait, 0, "the adapter is busy")
@@ -202,45 +254,84 @@ func TestAnHTTPConnectionThatIsDeclinedIsSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := d.listen(t.Context(), JSON, socket, nil, "http/1.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := d.jsonServer(t.Context(), d.Handler(LoopbackPrincipal))
-	go func() { _ = s.Serve(n) }()
+	served := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { served <- d.ServeJSON(ctx, socket, nil) }()
 	c, err := net.Dial("tcp", socket.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _, _ = c.Close(), s.Close(), n.Close() })
-	requests := cap(arrivals)
-	for range 1 << 20 {
-		d.tempo.charge(time.Since(d.tempo.born), priceOf(JSON)) // a storm of others, so that the first is to be paid for long
-	}
+	t.Cleanup(func() {
+		_ = c.Close()
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return d, c, arrivals
+}
+
+// pipeline sends n requests at once.
+func pipeline(t *testing.T, c net.Conn, n int) {
+	t.Helper()
 	text := fmt.Sprintf("POST /v1/fsps/f/jws/sign HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(sign), sign)
-	if _, err := c.Write([]byte(strings.Repeat(text, requests))); err != nil { // all before any answer
+	if _, err := c.Write([]byte(strings.Repeat(text, n))); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// next reads an answer.
+func next(t *testing.T, in *bufio.Reader) int {
+	t.Helper()
+	a, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(io.Discard, a.Body)
+	if err := errors.Join(err, a.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return a.StatusCode
+}
+
+// Over HTTP the next request of a connection is not read before the beat.
+func TestAnHTTPConnectionThatIsDeclinedIsSlow(t *testing.T) {
+	t.Parallel()
+	_, c, arrivals := httpDoor(t)
+	const requests = 20
+	pipeline(t, c, requests)
 	in := bufio.NewReader(c)
-	for i := range requests {
-		a, err := http.ReadResponse(in, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = io.Copy(io.Discard, a.Body)
-		if err := errors.Join(err, a.Body.Close()); err != nil || a.StatusCode != http.StatusTooManyRequests {
-			t.Fatal(a.Status, err)
-		}
-		if i == 0 && len(arrivals) > 1 {
-			t.Error("the first answer waited for the beat")
+	for range requests {
+		if status := next(t, in); status != http.StatusTooManyRequests {
+			t.Fatal(status)
 		}
 	}
 	first, last := <-arrivals, time.Time{}
 	for range requests - 1 {
 		last = <-arrivals
 	}
-	if took := last.Sub(first); took < time.Duration(requests-2)*beat {
+	if took := last.Sub(first); took < (requests-2)*beat {
 		t.Errorf("%d requests were read within %v", requests, took)
+	}
+}
+
+// The answer does not wait, however long the connection will; and when the port is closed, what waits is declined.
+func TestAnAnswerDoesNotWaitForThePause(t *testing.T) {
+	t.Parallel()
+	d, c, arrivals := httpDoor(t)
+	for range 1 << 20 {
+		d.tempo.charge(admission.Caller{}, time.Since(d.tempo.born), priceOf(JSON))
+	}
+	pipeline(t, c, 2)
+	in := bufio.NewReader(c)
+	if status := next(t, in); status != http.StatusTooManyRequests || len(arrivals) != 1 {
+		t.Fatalf("%d, %d read", status, len(arrivals))
+	}
+	if err := d.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if status := next(t, in); status != http.StatusServiceUnavailable {
+		t.Errorf("%d when the port closes", status)
 	}
 }
 

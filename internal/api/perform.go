@@ -30,11 +30,14 @@ type inquiry struct {
 	logged, counted bool
 	// place is what the request takes of what its caller may have under way.
 	place *admission.Place
+	// pace is that of the connection it came on; price is what a decline as busy costs there.
+	pace  *pace
+	price time.Duration
 }
 
 // begin makes the inquiry of a request that arrives now.
-func (d *Door) begin(p Port, id string, caller cpm.Principal) inquiry {
-	return inquiry{port: p, id: id, caller: caller, arrival: d.now()}
+func (d *Door) begin(p Port, id string, caller cpm.Principal, on *pace) inquiry {
+	return inquiry{port: p, id: id, caller: caller, arrival: d.now(), pace: on, price: priceOf(p)}
 }
 
 // admit lets a request in whose caller is known, or declines it. Who is let in has to leave the place.
@@ -127,6 +130,9 @@ func (d *Door) conclude(ctx context.Context, q *inquiry, e *fault.Error) {
 	}
 	if e != nil {
 		a.Declined, a.Kind = true, e.Kind
+		if e.Kind == fault.Busy {
+			q.pace.declined(q.price)
+		}
 	}
 	d.metrics.Answered(a)
 }

@@ -14,7 +14,7 @@ func TestRestsAreMadeUpFor(t *testing.T) {
 			t.Errorf("owes %v, not %v", r.owed, want)
 		}
 	}
-	if r.take(time.Hour, true); r.owed == maxOwed/4 || r.owed > maxOwed {
+	if r.take(time.Hour, true); r.owed == 0 || r.owed == maxOwed/4 || r.owed > maxOwed {
 		t.Errorf("owes %v after a rest", r.owed)
 	}
 	r.blind = 3 * time.Hour
