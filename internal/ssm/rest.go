@@ -9,8 +9,12 @@ import (
 // before it sends, and would then be behind the worker again.
 const turns = 2
 
-// maxOwed bounds how long a worker goes on without a rest: light work waits for so long then.
-const maxOwed = 4 * time.Millisecond
+// A rest is short when everything that came in during a job is seen to in it. What is not short is owed; maxOwed bounds how long a
+// worker goes on without a rest then, for which light work waits.
+const (
+	short   = 2 * time.Millisecond
+	maxOwed = 4 * time.Millisecond
+)
 
 // rest is what a worker takes between heavy jobs, so that everything else can go first that waits for a processor or has come
 // meanwhile. The scheduler would let it go on for 10 ms, and light work would wait for as long. In a flood of light work rests
@@ -30,12 +34,20 @@ func (r *rest) take(worked time.Duration, more bool) {
 	began := time.Now()
 	if more && r.blind == 0 { // without more the worker is about to wait itself
 		r.lookout.look()
-		r.blind = time.Since(began)
+		r.blind = owing(time.Since(began))
 	}
 	for range turns {
 		if runtime.Gosched(); time.Since(began) > maxOwed {
 			break
 		}
 	}
-	r.owed = min(time.Since(began), maxOwed)
+	r.owed = min(owing(time.Since(began)), maxOwed)
+}
+
+// owing is what a worker owes itself after a rest of d.
+func owing(d time.Duration) time.Duration {
+	if d < short {
+		return 0
+	}
+	return d
 }

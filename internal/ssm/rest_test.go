@@ -14,8 +14,13 @@ func TestRestsAreMadeUpFor(t *testing.T) {
 			t.Errorf("owes %v, not %v", r.owed, want)
 		}
 	}
-	if r.take(time.Hour, true); r.owed == 0 || r.owed == maxOwed/4 || r.owed > maxOwed {
+	if r.take(time.Hour, true); r.owed == maxOwed/4 || r.owed > maxOwed {
 		t.Errorf("owes %v after a rest", r.owed)
+	}
+	for d, want := range map[time.Duration]time.Duration{short - 1: 0, short: short, time.Hour: time.Hour} {
+		if got := owing(d); got != want {
+			t.Errorf("owes %v for %v", got, d)
+		}
 	}
 	r.blind = 3 * time.Hour
 	if r.take(time.Hour, true); r.blind != 2*time.Hour {
