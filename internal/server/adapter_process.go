@@ -47,6 +47,7 @@ type process struct {
 	// identity is what the TLS files hold, inherited what a managed process was given instead; the other is nil.
 	identity  *identity
 	inherited *adapter.Inherited
+	spare     spare
 }
 
 // SSM runs a software security module as a process of its own until ctx ends or a core shuts it down (specification,
@@ -79,7 +80,7 @@ func (p *process) prepare(ctx context.Context) error {
 	if err := harden(); err != nil {
 		p.log.LogAttrs(ctx, slog.LevelWarn, "memory could not be kept out of core dumps", obs.Event("cpm.harden"), obs.Adapter(p.Name), obs.Err(err))
 	}
-	tune()
+	p.spare = tune()
 	if err := ssm.SelfTest(ctx); err != nil {
 		return fault.New(fault.Device, "the cryptography of this binary does not work").Because(err)
 	}

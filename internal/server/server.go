@@ -52,6 +52,7 @@ type server struct {
 	ports    ports
 	release  func()
 	events   *events.Forwarder // nil if they are in the log only
+	spare    spare
 	// end begins the orderly end of the run: the command Shutdown.
 	end func()
 }
@@ -86,7 +87,7 @@ func newLog(c *config.Config, out io.Writer) *slog.Logger {
 
 // start does everything up to, and without, accepting the first request.
 func (s *server) start(ctx context.Context) error {
-	tune()
+	s.spare = tune()
 	s.metrics = obs.NewMetrics(obs.Build{Version: s.options.Version})
 	s.log.LogAttrs(ctx, slog.LevelInfo, "the CPM is Starting", obs.Event("cpm.starting"), slog.String("version", s.options.Version))
 	if err := harden(); err != nil {

@@ -2,24 +2,23 @@ package server
 
 import (
 	"math"
+	"os"
 	"runtime/debug"
 )
 
-// gcPercent lets the heap grow to five times what is live before it is collected. A CPM keeps little and throws away much:
-// with the default a tenth of an ECDSA signature's time went into collecting.
-const gcPercent = 400
+// garbage is how much is thrown away, at least, between two runs of the collector. A CPM keeps little and throws away much: left to
+// itself the collector would run several times a second under load, and the requests of those moments would wait for it.
+const garbage = 64 << 20
 
-// softLimit is the memory from which on the collector works harder, so that a few very large requests do not make the heap
-// several times as large. It refuses nothing: limits.bytesInFlight does that.
-const softLimit = 128 << 20
+// spare is memory that the collector counts as in use, for it runs when the heap is twice that. Nobody touches it, so the system gives
+// no page for it. A larger GOGC would do the same for few keys, and let the heap of many keys grow as many times; a memory limit would have
+// the collector run all the time once the keys take that much.
+type spare []byte
 
-// tune sets the collector, unless GOGC or GOMEMLIMIT say otherwise. (A GOGC of 100, its default, counts as unset.)
-func tune() {
-	const unset = 100
-	if before := debug.SetGCPercent(gcPercent); before != unset {
-		debug.SetGCPercent(before)
+// tune gives the spare memory, to be kept as long as the process serves; none when GOGC or GOMEMLIMIT say how the collector shall work.
+func tune() spare {
+	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return nil
 	}
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(softLimit)
-	}
+	return make(spare, garbage)
 }
