@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for FUZZTIME (default 5s), those of what operations are given and give (messages, packets, secrets,
 # ciphertexts, the client's frames) for FUZZTIME_OPERATIONS (default 30s). Arguments are packages; without any, all of the module's
-# packages that have a target are taken.
+# packages that have a target are taken. As many targets run at once as there are processors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 fuzztime=${FUZZTIME:-5s}
 fuzztime_operations=${FUZZTIME_OPERATIONS:-30s}
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 
 # packages names the directories whose tests declare a fuzz target.
 packages() {
@@ -27,37 +27,44 @@ time_for() {
 }
 
 run() {
-  go test -run '^$' -fuzz "^$2\$" -fuzztime "$(time_for "$1" "$2")" -fuzzminimizetime 200x "$1" >"$log" 2>&1
+  go test -run '^$' -fuzz "^$2\$" -fuzztime "$(time_for "$1" "$2")" -fuzzminimizetime 200x -parallel 1 "$1" >"$3" 2>&1
 }
 
 # Go before 1.27 sometimes reports its own -fuzztime deadline as a failure of the target
 # (https://go.dev/issue/75804). That leaves no failing input behind and says nothing else.
 deadline_only() {
-  grep -q '^ *context deadline exceeded$' "$log" && ! grep -qE 'Failing input|panic:|_test\.go:|fuzzing process' "$log"
+  grep -q '^ *context deadline exceeded$' "$1" && ! grep -qE 'Failing input|panic:|_test\.go:|fuzzing process' "$1"
 }
 
+# fuzz runs one target and says in one line how it went; what the target printed comes before a FAIL.
 fuzz() {
-  if run "$1" "$2" || { deadline_only && run "$1" "$2"; }; then
+  local log=$scratch/${1//\//_}.$2
+  if run "$1" "$2" "$log" || { deadline_only "$log" && run "$1" "$2" "$log"; }; then
     echo "ok   $1 $2 $(sed -n 's/^fuzz: elapsed: .*\(execs: [0-9]*\).*/\1/p' "$log" | tail -1)"
-    return 0
+  else
+    echo "$(<"$log")"$'\n'"FAIL $1 $2"
   fi
-  cat "$log"
-  echo "FAIL $1 $2"
-  return 1
+}
+
+# targets lists packages and targets, one pair a line.
+targets() {
+  local package listing
+  for package in "$@"; do
+    listing=$(go test -list '^Fuzz' "$package")
+    sed -n "s|^Fuzz|$package &|p" <<<"$listing"
+  done
 }
 
 if [ $# -eq 0 ]; then
   mapfile -t found < <(packages)
   set -- "${found[@]}"
 fi
-total=0
-failed=0
-for package in "$@"; do
-  listing=$(go test -list '^Fuzz' "$package")
-  for target in $(grep '^Fuzz' <<<"$listing" || true); do
-    total=$((total + 1))
-    fuzz "$package" "$target" || failed=$((failed + 1))
-  done
-done
-echo "$total fuzz targets, $failed failed; $fuzztime each, those of operations $fuzztime_operations"
-[ "$failed" -eq 0 ] && [ "$total" -gt 0 ]
+targets "$@" >"$scratch/targets"
+# One target a processor, so that each has one for all of its time.
+export -f fuzz run time_for deadline_only
+export scratch fuzztime fuzztime_operations
+xargs -r -P "$(nproc)" -n 2 bash -c 'fuzz "$@"' fuzz <"$scratch/targets" | tee "$scratch/outcomes"
+total=$(wc -l <"$scratch/targets")
+passed=$(grep -c '^ok   ' "$scratch/outcomes" || true)
+echo "$total fuzz targets, $((total - passed)) failed; $fuzztime each, those of operations $fuzztime_operations"
+[ "$passed" -eq "$total" ] && [ "$total" -gt 0 ]

@@ -149,10 +149,11 @@ type openStream struct {
 	under  map[uint64]*arrival
 }
 
-// arrival is one request: when it was due, and what became of it when.
+// arrival is one request: when it was due, when the driver got round to it, which no answer ever delays, and what became of it when.
 type arrival struct {
 	request *cpmv1.ProcessRequest
 	due     time.Time
+	begin   time.Time
 	end     time.Time
 	verdict verdict
 	done    *sync.WaitGroup
@@ -235,7 +236,7 @@ func (s *source) run(request *cpmv1.ProcessRequest, rate int, d time.Duration) [
 		if wait := time.Until(due); wait > 0 {
 			time.Sleep(wait + 500*time.Microsecond) // two or three at once cost the driver less
 		}
-		all[i] = &arrival{request: request, due: due, done: &done}
+		all[i] = &arrival{request: request, due: due, begin: time.Now(), done: &done}
 		done.Add(1)
 		s.streams[i%len(s.streams)].todo <- all[i]
 	}
@@ -243,23 +244,25 @@ func (s *source) run(request *cpmv1.ProcessRequest, rate int, d time.Duration) [
 	return all
 }
 
-// figures are what came of arrivals; latencies are from when each was due, in milliseconds.
+// figures are what came of arrivals; latencies are from when each began, in milliseconds.
 type figures struct {
 	good, busy, failed int
 	// within are the good answers that came within the time of the arrivals.
 	rate                         float64
 	goodP50, goodP99, busyP99    float64
+	lateP99                      float64       // how long after it was due the driver began
 	answeredAfter                time.Duration // until the last answer
 	serverCPU, driverCPU, window time.Duration
 }
 
 func figuresOf(all []*arrival) figures {
 	var f figures
-	var goods, busies []float64
+	var goods, busies, late []float64
 	var last time.Time
 	end := all[len(all)-1].due
 	for _, a := range all {
-		ms := float64(a.end.Sub(a.due).Microseconds()) / 1e3
+		ms := milliseconds(a.begin, a.end)
+		late = append(late, milliseconds(a.due, a.begin))
 		last = later(last, a.end)
 		switch a.verdict {
 		case good:
@@ -277,9 +280,12 @@ func figuresOf(all []*arrival) figures {
 	f.window = end.Sub(all[0].due)
 	f.rate /= f.window.Seconds()
 	f.goodP50, f.goodP99, f.busyP99 = at(goods, 0.5), at(goods, 0.99), at(busies, 0.99)
+	f.lateP99 = at(late, 0.99)
 	f.answeredAfter = last.Sub(end)
 	return f
 }
+
+func milliseconds(from, to time.Time) float64 { return float64(to.Sub(from).Microseconds()) / 1e3 }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -307,7 +313,8 @@ func (s *source) crowd(request *cpmv1.ProcessRequest, callers int, d time.Durati
 			for time.Since(start) < d {
 				var done sync.WaitGroup
 				done.Add(1)
-				a := &arrival{request: request, due: time.Now(), done: &done}
+				now := time.Now()
+				a := &arrival{request: request, due: now, begin: now, done: &done}
 				s.streams[i%len(s.streams)].todo <- a
 				done.Wait()
 				mu.Lock()

@@ -21,7 +21,7 @@ func TestMeasureOverload(t *testing.T) {
 		t.Skip("figures depend on the machine; CPM_MEASURE=1 asks for them")
 	}
 	m := &measurement{t: t, p: startProcess(t), rounds: 4}
-	m.say("Overload, by arrivals on a schedule over gRPC streams with mutual TLS; latency in ms from when each was due.\n")
+	m.say("Overload, by arrivals on a schedule over gRPC streams with mutual TLS; latency in ms from when the driver let each go.\n")
 	m.say("The CPM (`cpm dev`) has one processor, the driver the others. %s\n", machine())
 	must(t, m.p.cpm("key", "add", "--fsp", "payeefsp", "--name", "jws-ec", "--generate", "ES256"))
 	must(t, m.p.cpm("key", "add", "--fsp", "payerfsp", "--name", "jws-ec", "--generate", "ES256"))
@@ -83,7 +83,8 @@ func (f figures) String() string {
 	if f.serverCPU == 0 {
 		return text
 	}
-	return text + fmt.Sprintf("; CPU of the CPM %.2f, of the driver %.2f processors", f.serverCPU.Seconds()/f.window.Seconds(), f.driverCPU.Seconds()/f.window.Seconds())
+	return text + fmt.Sprintf("; the driver was late by %.1f (p99); CPU of the CPM %.2f, of the driver %.2f processors",
+		f.lateP99, f.serverCPU.Seconds()/f.window.Seconds(), f.driverCPU.Seconds()/f.window.Seconds())
 }
 
 // overload sends five times what can be done, and then half of it again. So many in flight give the peak.
@@ -91,14 +92,13 @@ func (m *measurement) overload(name, key string, inFlight int, d time.Duration) 
 	request := signRequest("payerfsp", key)
 	m.say("\n# %s signatures at 5 times the capacity for %v", name, d)
 	m.loud.peak(request, inFlight, 10*time.Second) // virtual processors that have idled are faster for some seconds
-	before := m.loud.peak(request, inFlight, 5*time.Second)
+	before := m.loud.peak(request, inFlight, d/3)
 	usual := m.loud.run(request, int(before/2), 5*time.Second)
 	over := m.timed(func() []*arrival { return m.loud.run(request, int(5*before), d) })
 	recovery := m.loud.run(request, int(before/2), 5*time.Second)
-	m.loud.peak(request, inFlight, 10*time.Second)
-	after := m.loud.peak(request, inFlight, 5*time.Second)
+	after := m.loud.peak(request, inFlight, d/3)
 	m.peak = (before + after) / 2
-	m.say("peak, %d in flight: %.0f/s before, %.0f/s after", inFlight, before, after)
+	m.say("peak, %d in flight, %v each: %.0f/s before, %.0f/s after", inFlight, d/3, before, after)
 	m.say("half of it:  %s; the worst p99 of a quarter of a second %.1f", figuresOf(usual), worst(usual))
 	m.say("overload:    %s", over)
 	m.say("goodput %.0f %% of the peak", 100*over.rate/m.peak)
