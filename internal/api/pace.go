@@ -103,11 +103,18 @@ func (p *pace) belongsTo(c admission.Caller) {
 	}
 }
 
-// declined is told that a request of the connection was declined as busy.
-func (p *pace) declined(price time.Duration) {
-	if p.tempo != nil {
-		p.paid.Store(int64(p.tempo.charge(p.caller, time.Since(p.tempo.born), price)))
+// declined is told that a request of the connection was declined as busy, and whether that is about one FSP only: then those of the other
+// FSPs do not wait on its account, until so many are declined that they are not paid for by the next beat.
+func (p *pace) declined(price time.Duration, oneFSP bool) {
+	if p.tempo == nil {
+		return
 	}
+	now := time.Since(p.tempo.born)
+	paid := p.tempo.charge(p.caller, now, price)
+	if oneFSP && paid-now <= beat {
+		return
+	}
+	p.paid.Store(int64(paid))
 }
 
 // pause is how long the connection is not to be read: until the next beat if it is slow, or the one when its declines are paid

@@ -43,7 +43,7 @@ func (t *tempo) of(name string) *pace {
 // decline has so many requests declined.
 func (p *pace) decline(n int) {
 	for range n {
-		p.declined(priceOf(GRPC))
+		p.declined(priceOf(GRPC), false)
 	}
 }
 
@@ -106,6 +106,29 @@ func TestDeclinesHaveAPrice(t *testing.T) {
 }
 
 // A storm of one caller costs others next to nothing, and is not left behind with the connection.
+// A hub asks for all its FSPs over the same connections.
+func TestOneFSPsLimitDoesNotSlowTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tempo := newTempo()
+		tempo.processors = 1
+		p := tempo.of("hub")
+		for range 1000 { // 500 in a second
+			p.declined(priceOf(GRPC), true)
+			if d := p.pause(); d != 0 {
+				t.Fatalf("the connection is not read for %v", d)
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		for range 100 { // all at once
+			p.declined(priceOf(GRPC), true)
+		}
+		if d := p.pause(); d < 100*priceOf(GRPC) {
+			t.Errorf("100 declines cost %v", d)
+		}
+	})
+}
+
 func TestDebtsAreTheCallersOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -131,11 +131,14 @@ func (d *Door) conclude(ctx context.Context, q *inquiry, e *fault.Error) {
 	if e != nil {
 		a.Declined, a.Kind = true, e.Kind
 		if e.Kind == fault.Busy {
-			q.pace.declined(q.price)
+			q.pace.declined(q.price, aboutFSP(admission.ReasonOf(e)))
 		}
 	}
 	d.metrics.Answered(a)
 }
+
+// aboutFSP says that a limit of the FSP was the reason, which the caller may have met with one of many it asks for.
+func aboutFSP(r admission.Reason) bool { return r == admission.FSPRate || r == admission.FSPMany }
 
 // logDecline logs of those who ask for too much one in a second.
 func (d *Door) logDecline(ctx context.Context, q *inquiry, e *fault.Error) {
