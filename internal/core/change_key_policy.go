@@ -76,12 +76,20 @@ func (t *trip) bytes() int64 {
 	return int64(len(p.Encoded))
 }
 
-// spend counts the use of the key that protects.
-func (c *Core) spend(ctx context.Context, t *trip) error {
+// spend counts the use of the key that protects, before anything is asked of the module.
+func (c *Core) spend(ctx context.Context, t *trip) (err error) {
+	t.spent = nil
 	if len(t.versions) == 0 || !t.row.Protects(t.request.Payload.Message) {
 		return nil
 	}
-	return c.usage.spend(ctx, t.versions[0])
+	t.spent, err = c.usage.spend(ctx, t.versions[0])
+	return err
+}
+
+// giveBack undoes what spend counted, once: the work has not begun.
+func (t *trip) giveBack() {
+	t.spent.giveBack()
+	t.spent = nil
 }
 
 // spendFound counts the use of the secret that gave a fulfilment again, which is made anew of the secret. Only the answer says
@@ -95,7 +103,8 @@ func (c *Core) spendFound(ctx context.Context, t *trip, r *cpm.Result) error {
 	if i < 0 {
 		return fault.New(fault.Device, "the adapter answered with a key that it was not given")
 	}
-	return c.usage.spend(ctx, t.versions[i])
+	_, err := c.usage.spend(ctx, t.versions[i])
+	return err
 }
 
 // KeyUses says how often a version of a key has protected something, as far as its uses are counted.

@@ -25,8 +25,14 @@ const quote = `{"note":"hi","payee":{"partyIdInfo":{"fspId":"payeefsp","partyIde
 // planned is a rig whose payerfsp has fields encrypted for payeefsp, with signing at ssm1 and encryption at jwe1.
 func planned(t *testing.T, change ...func(*core.Document)) (*rig, *sealer) {
 	t.Helper()
-	s := &sealer{}
 	r := newRig(t)
+	return r, r.plans(change...)
+}
+
+// plans makes a rig ready as planned has it.
+func (r *rig) plans(change ...func(*core.Document)) *sealer {
+	r.t.Helper()
+	s := &sealer{}
 	r.open["jwe1"] = func() (cpm.Module, error) { return s, nil }
 	r.ready(append([]func(*core.Document){func(d *core.Document) {
 		d.FSPs[0].Policy.Encryption = core.Encryption{Send: []core.EncryptionRule{
@@ -44,7 +50,7 @@ func planned(t *testing.T, change ...func(*core.Document)) (*rig, *sealer) {
 	r.must(err)
 	r.must(r.addSecretKey(keys.Addition{FSP: "payeefsp", Name: "enc", Use: cpm.UseEncryption},
 		string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))))
-	return r, s
+	return s
 }
 
 func (r *rig) protectRequest(uri, body string) *cpm.Request {

@@ -27,6 +27,7 @@ type trip struct {
 	adapter  *adapter
 	endpoint *endpoint
 	versions []*keys.Version
+	spent    *allowance // what the use of the first version came out of, while it can be given back
 	deadline time.Time
 	module   time.Duration
 	// trial is a request that will not be performed, by nobody in particular.
@@ -203,7 +204,11 @@ func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
 		if failed = c.spend(ctx, t); failed != nil {
 			break
 		}
-		if result, failed = c.at(ctx, t); failed == nil || !elsewhere(failed, t.row) || ctx.Err() != nil {
+		result, failed = c.at(ctx, t)
+		if notBegun(failed) {
+			t.giveBack()
+		}
+		if failed == nil || !elsewhere(failed, t.row) || ctx.Err() != nil {
 			break
 		}
 		tried = append(tried, t.endpoint)
@@ -225,6 +230,16 @@ func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
 // or not connected any more, and has not begun; only behind a lost link the operation may have been done.
 func elsewhere(failed error, row cpm.Row) bool {
 	return errors.Is(failed, fault.Unavailable) && (row.RetrySafe || !errors.Is(failed, cpm.ErrLinkLost))
+}
+
+// notBegun says of a module's failure that nothing was done with the key. A timer that expired, a lost link and all other failures
+// leave that open.
+func notBegun(failed error) bool {
+	if failed == nil || errors.Is(failed, cpm.ErrLinkLost) {
+		return false
+	}
+	kind := fault.From(failed).Kind
+	return kind == fault.Busy || kind == fault.Unavailable
 }
 
 // decoded reads an answer that came over a link. What is not the operation's own message is the adapter's fault.
@@ -256,6 +271,7 @@ func (c *Core) attempt(ctx context.Context, t *trip) (*cpm.Result, error) {
 		err = c.holdOthers(ctx, t)
 	}
 	if err != nil {
+		t.giveBack() // the module was asked for nothing
 		return nil, err
 	}
 	return c.call(ctx, t)
@@ -270,6 +286,7 @@ func (c *Core) holdOthers(ctx context.Context, t *trip) error {
 		return err
 	}
 	if len(before) == 0 || len(t.versions) == 0 || before[0].Ref.ID != t.versions[0].Ref.ID {
+		t.giveBack()
 		if err := c.spend(ctx, t); err != nil {
 			return err
 		}

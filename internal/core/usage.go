@@ -57,22 +57,22 @@ func newUsage(take takeUses, log *slog.Logger) *usage {
 }
 
 // spend uses a version once. A key without a limit is not counted. State if the limit is reached, Unavailable if that cannot be
-// found out now.
-func (u *usage) spend(ctx context.Context, v *keys.Version) error {
+// found out now. The use came out of the allowance, to which it can be given back; nil when it was not counted.
+func (u *usage) spend(ctx context.Context, v *keys.Version) (*allowance, error) {
 	limit := v.UseLimit()
 	if limit == 0 {
-		return nil
+		return nil, nil
 	}
 	a := u.allowance(v, limit)
 	for !a.one() {
 		if err := u.fill(ctx, a); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if block := a.block(); block >= minAhead && a.left.Load() < block/2 {
 		u.fillAhead(ctx, a)
 	}
-	return nil
+	return a, nil
 }
 
 // allowance finds that of a version. One with another limit than before begins without a block: what was taken under the old
@@ -100,6 +100,14 @@ func (a *allowance) one() bool {
 		if a.left.CompareAndSwap(left, left-1) {
 			return true
 		}
+	}
+}
+
+// giveBack undoes one use that nothing was done with. It goes where it came from: when the limit is another one by now, it is lost,
+// like what was left under the old one.
+func (a *allowance) giveBack() {
+	if a != nil {
+		a.left.Add(1)
 	}
 }
 

@@ -46,7 +46,7 @@ func limited(limit int64) *keys.Version {
 func spendAll(t *testing.T, u *usage, v *keys.Version) (n int64) {
 	t.Helper()
 	for {
-		if err := u.spend(t.Context(), v); err != nil {
+		if _, err := u.spend(t.Context(), v); err != nil {
 			if !errors.Is(err, fault.State) {
 				t.Fatal(err)
 			}
@@ -85,7 +85,7 @@ func TestACrashLosesAtMostABlockAndGainsNothing(t *testing.T) {
 	for range crashes {
 		u := c.usage()
 		for range 130 {
-			if err := u.spend(t.Context(), limited(limit)); err != nil {
+			if _, err := u.spend(t.Context(), limited(limit)); err != nil {
 				t.Fatal(err)
 			}
 			uses++
@@ -106,26 +106,26 @@ func TestWhatIsSetAsideIsUsedWhileTheDatabaseIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counts{used: map[[16]byte]int64{}}
 		u, v := c.usage(), limited(102_400)
-		if err := u.spend(t.Context(), v); err != nil {
+		if _, err := u.spend(t.Context(), v); err != nil {
 			t.Fatal(err)
 		}
 		c.mu.Lock()
 		c.down = true
 		c.mu.Unlock()
 		for i := range 99 {
-			if err := u.spend(t.Context(), v); err != nil {
+			if _, err := u.spend(t.Context(), v); err != nil {
 				t.Fatalf("use %d: %v", i+2, err)
 			}
 		}
 		synctest.Wait()
-		err := u.spend(t.Context(), v)
+		_, err := u.spend(t.Context(), v)
 		if !errors.Is(err, fault.Unavailable) || !errors.Is(err, errDown) {
 			t.Errorf("got %v", err)
 		}
 		c.mu.Lock()
 		c.down = false
 		c.mu.Unlock()
-		if err := u.spend(t.Context(), v); err != nil {
+		if _, err := u.spend(t.Context(), v); err != nil {
 			t.Errorf("the database is back: %v", err)
 		}
 	})
@@ -136,12 +136,12 @@ func TestAKeyWithoutALimitIsNotCounted(t *testing.T) {
 	c := &counts{used: map[[16]byte]int64{}}
 	u := c.usage()
 	for _, v := range []*keys.Version{{Row: store.Object{Algorithm: "HS256"}}, {Row: store.Object{Algorithm: "A256KW"}}} {
-		if err := u.spend(t.Context(), v); err != nil || c.taken != 0 {
+		if _, err := u.spend(t.Context(), v); err != nil || c.taken != 0 {
 			t.Errorf("%d blocks, %v", c.taken, err)
 		}
 	}
 	gcm := &keys.Version{Row: store.Object{Algorithm: "A256GCM"}}
-	if err := u.spend(t.Context(), gcm); err != nil || c.taken != 1 || c.used[gcm.Ref.ID] != maxBlock || gcm.UseLimit() != 1<<32 {
+	if _, err := u.spend(t.Context(), gcm); err != nil || c.taken != 1 || c.used[gcm.Ref.ID] != maxBlock || gcm.UseLimit() != 1<<32 {
 		t.Errorf("%d blocks, %d uses of %d, %v", c.taken, c.used[gcm.Ref.ID], gcm.UseLimit(), err)
 	}
 }
@@ -151,12 +151,12 @@ func TestACountThatWentBackIsNoticed(t *testing.T) {
 	c := &counts{used: map[[16]byte]int64{}}
 	u, v := c.usage(), limited(10)
 	for range 2 {
-		if err := u.spend(t.Context(), v); err != nil {
+		if _, err := u.spend(t.Context(), v); err != nil {
 			t.Fatal(err)
 		}
 	}
 	clear(c.used)
-	if err := u.spend(t.Context(), v); !errors.Is(err, fault.State) {
+	if _, err := u.spend(t.Context(), v); !errors.Is(err, fault.State) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -166,10 +166,10 @@ func TestALowerLimitHoldsForWhatWasSetAside(t *testing.T) {
 	c := &counts{used: map[[16]byte]int64{}}
 	u := c.usage()
 	defer u.ahead.Wait()
-	if err := u.spend(t.Context(), limited(1<<20)); err != nil {
+	if _, err := u.spend(t.Context(), limited(1<<20)); err != nil {
 		t.Fatal(err)
 	}
-	if err := u.spend(t.Context(), limited(5)); !errors.Is(err, fault.State) {
+	if _, err := u.spend(t.Context(), limited(5)); !errors.Is(err, fault.State) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -180,7 +180,7 @@ func BenchmarkSpend(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if err := u.spend(b.Context(), v); err != nil {
+			if _, err := u.spend(b.Context(), v); err != nil {
 				b.Error(err)
 				return
 			}
