@@ -52,7 +52,7 @@ func TestSignAndVerifyOverJSON(t *testing.T) {
 	}
 	seen.Caller.Address = ""
 	if diff := cmp.Diff(cpm.Request{
-		ID: "id-1", FSP: "payerfsp", Operation: cpm.JWSSign, Arrival: arrival, Size: 64 + 7 + 28,
+		ID: "id-1", FSP: "payerfsp", Operation: cpm.JWSSign, Arrival: arrival, Size: 64 + 7 + 28 + 15,
 		Caller: cpm.Principal{Kind: cpm.PrincipalCertificate, Name: "switch.example"},
 	}, seen); diff != "" {
 		t.Error(diff)

@@ -32,12 +32,25 @@ func EffortOf(half cpm.Half, algorithm string, bits, size int) time.Duration {
 // mostRepeats is how many fields of a message are decrypted at most (package fspiop refuses more).
 const mostRepeats = 32
 
-// Repeats is about how many private operations a request asks for: jwe.decrypt does one for each encrypted field, and it is
-// the sender of the message who says how many there are. They are counted by the word that each has, without parsing.
-func Repeats(r *cpm.Request) int {
-	if r.Operation != cpm.JWEDecrypt {
-		return 1
+// EffortOfKeys is about how long a request takes that costs so much with each of its keys. Most use one of them: it is as much
+// as the costliest. Material that is unwrapped does not say which key it needs, and all are tried. jwe.decrypt tries the keys too,
+// and with the right one does as much for each encrypted field, of which it is the sender of the message who says how many there are.
+func EffortOfKeys(r *cpm.Request, each []time.Duration) time.Duration {
+	var most, all time.Duration
+	for _, effort := range each {
+		most, all = max(most, effort), all+effort
 	}
+	switch r.Operation {
+	case cpm.Unwrap:
+		return all
+	case cpm.JWEDecrypt:
+		return most*time.Duration(fields(r)) + all - most
+	}
+	return most
+}
+
+// fields is about how many encrypted fields a message has: they are counted by the word that each has, without parsing.
+func fields(r *cpm.Request) int {
 	const word = "encryptedKey"
 	n := bytes.Count(r.Payload.Encoded, []byte(word))
 	if m, ok := r.Payload.Message.(*cpmv1.JweDecryptRequest); ok {

@@ -171,6 +171,46 @@ func TestDecryptingManyFieldsIsSoMuchWork(t *testing.T) {
 	}
 }
 
+// TestEveryKeyThatIsTriedIsWork: what was wrapped does not say for which of its recipient's keys.
+func TestEveryKeyThatIsTriedIsWork(t *testing.T) {
+	g := newGeneral(t)
+	put := func(number byte, use cpm.KeyUse, algorithm string, bits int) cpm.KeyRef {
+		if bits == 0 {
+			return g.put(number, use, algorithm, make([]byte, 32))
+		}
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		g.must(err)
+		return g.put(number, use, algorithm, key)
+	}
+	two, other, three := put(1, cpm.UseWrap, "RSA-OAEP-256", 2048), put(2, cpm.UseWrap, "RSA-OAEP-256", 2048), put(3, cpm.UseWrap, "RSA-OAEP-256", 3072)
+	secret := put(4, cpm.UseWrap, "A256KW", 0)
+	field, field3 := put(5, cpm.UseEncryption, "RSA-OAEP-256", 2048), put(6, cpm.UseEncryption, "RSA-OAEP-256", 3072)
+	message := func(fields int) proto.Message {
+		return &cpmv1.JweDecryptRequest{Headers: map[string]string{"fspiop-encryption": strings.Repeat("encryptedKey", fields)}}
+	}
+	const third = 3375 * time.Microsecond // 3072 bits
+	for name, c := range map[string]struct {
+		operation cpm.Operation
+		message   proto.Message
+		keys      []cpm.KeyRef
+		want      time.Duration
+	}{
+		"one key":                 {cpm.Unwrap, &cpmv1.UnwrapRequest{}, []cpm.KeyRef{two}, time.Millisecond},
+		"two keys":                {cpm.Unwrap, &cpmv1.UnwrapRequest{}, []cpm.KeyRef{two, other}, 2 * time.Millisecond},
+		"three keys, one larger":  {cpm.Unwrap, &cpmv1.UnwrapRequest{}, []cpm.KeyRef{two, three, other}, 2*time.Millisecond + third},
+		"a secret key beside":     {cpm.Unwrap, &cpmv1.UnwrapRequest{}, []cpm.KeyRef{secret, two}, time.Millisecond},
+		"only secret keys":        {cpm.Unwrap, &cpmv1.UnwrapRequest{}, []cpm.KeyRef{secret, secret}, 0},
+		"fields":                  {cpm.JWEDecrypt, message(5), []cpm.KeyRef{field}, 5 * time.Millisecond},
+		"fields and two keys":     {cpm.JWEDecrypt, message(5), []cpm.KeyRef{field, field}, 6 * time.Millisecond},
+		"fields and a larger key": {cpm.JWEDecrypt, message(5), []cpm.KeyRef{field, field3}, 5*third + time.Millisecond},
+	} {
+		r := &cpm.Request{Operation: c.operation, Keys: c.keys, Payload: cpm.Payload{Message: c.message}}
+		if got := g.m.work(r).effort; got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 // blurting are keys whose handling fails in the worst way.
 type blurting struct{}
 

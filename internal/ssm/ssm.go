@@ -64,6 +64,9 @@ func New(c Config) *Module {
 	return m
 }
 
+// usualKeys is as many keys as the core sends with a request at most.
+const usualKeys = 3
+
 // Do performs one operation, in the steps of the specification's "Software Security Module Adapter, Processing".
 func (m *Module) Do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 	if err := m.enter(); err != nil {
@@ -91,19 +94,23 @@ func (m *Module) do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 	return m.workers.run(ctx, m.work(r), func() (*cpm.Result, error) { return m.engine.Do(ctx, r) })
 }
 
-// work is the class and the effort of the costliest of the request's keys.
+// work is the class and the effort of a request.
 func (m *Module) work(r *cpm.Request) work {
 	half := m.halves[r.Operation]
 	w := work{
 		flow: admission.Flow{FSP: r.FSP, Caller: admission.CallerOf(r.Caller)},
 		cost: operation.CostOf(half, "", r.Size), effort: operation.EffortOf(half, "", 0, r.Size),
 	}
+	var room [usualKeys]time.Duration
+	each := room[:0]
 	for _, ref := range r.Keys {
 		algorithm, bits := m.ring.describe(ref)
 		w.cost = max(w.cost, operation.CostOf(half, algorithm, r.Size))
-		w.effort = max(w.effort, operation.EffortOf(half, algorithm, bits, r.Size))
+		each = append(each, operation.EffortOf(half, algorithm, bits, r.Size))
 	}
-	w.effort *= time.Duration(operation.Repeats(r))
+	if len(each) > 0 {
+		w.effort = operation.EffortOfKeys(r, each)
+	}
 	return w
 }
 
