@@ -58,21 +58,22 @@ func (c *Core) Agreement() obs.Agreement {
 	return obs.Agreement{Age: c.agreement.age(), Failures: c.agreement.failures.Load(), Reachable: !c.agreement.away.Load()}
 }
 
-// administrable declines administration while the database does not answer: nothing could be stored. It asks the database
-// only if that answered last time, so that administration is declined at once while it is away.
+// administrable declines administration while the database does not answer: nothing could be stored. It looks for itself, as one
+// look that was too slow says little, and the next may be a minute away; but not for long while the database is away.
 func (c *Core) administrable(ctx context.Context) error {
-	away := fault.New(fault.Unavailable, "the database does not answer; nothing can be changed or read again until it does").After(time.Second)
+	patience := pollTimeout
 	if c.agreement.away.Load() {
-		return away
+		patience = awayTimeout
 	}
-	look, cancel := context.WithTimeout(ctx, pollTimeout)
+	look, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_, err := c.config.Store.At(look, c.snapshot.Load().Position)
 	if err == nil || !unreachable(err) {
 		return err
 	}
 	c.agreement.away.Store(true) // until the next look finds it
-	return away.Because(err)
+	return fault.New(fault.Unavailable, "the database does not answer; nothing can be changed or read again until it does").
+		After(time.Second).Because(err)
 }
 
 // The troubles of following, as events.

@@ -16,6 +16,8 @@ import (
 const (
 	// pollTimeout bounds one look: a database that is slower counts as one that does not answer.
 	pollTimeout = 2 * time.Second
+	// awayTimeout bounds the look of a change while the last look at the database was in vain.
+	awayTimeout = 500 * time.Millisecond
 	// loadTimeout bounds reading everything.
 	loadTimeout = 30 * time.Second
 	// behindInterval is the pause when the database answers and memory cannot follow it, which costs more to try.
@@ -28,7 +30,7 @@ const (
 // recovers from a change whose outcome was not known.
 //
 // While it fails the present snapshot serves, up to Settings.MaxStaleness after memory and database were last known to
-// agree; then operations are declined. Administration is declined as soon as the database is known not to answer.
+// agree; then operations are declined. Administration is declined while the database does not answer.
 func (c *Core) Follow(ctx context.Context) {
 	defer c.leave(ctx)
 	var said testimony

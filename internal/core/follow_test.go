@@ -151,6 +151,30 @@ func TestWithoutItsDatabaseACoreServesForMaxStalenessAndRecoversByItself(t *test
 	})
 }
 
+// A look in vain declines nothing that comes when the database is there again, however long it is until the next.
+func TestAChangeLooksForTheDatabaseItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := running(t, func(d *core.Document) {
+			d.Settings = map[string]json.RawMessage{"followInterval": json.RawMessage(`"1m"`)}
+		})
+		stop := r.follow()
+		restore := r.cut()
+		for r.Agreement().Reachable {
+			time.Sleep(time.Second)
+		}
+		_, err := r.change("fsp.suspend", "payeefsp", nil)
+		kind(t, err, fault.Unavailable)
+		restore()
+		failures := r.Agreement().Failures
+		r.mustChange("fsp.suspend", "payeefsp", nil)
+		if g := r.Agreement(); !g.Reachable || g.Failures != failures {
+			t.Errorf("%+v", g)
+		}
+		stop()
+		r.stop()
+	})
+}
+
 // The commit happens and cannot be read back: the answer says so, and memory follows by itself.
 func TestAStoredChangeThatCannotBeReadBackIsFollowedLater(t *testing.T) {
 	t.Parallel()
