@@ -103,7 +103,6 @@ func New(c Config) *Door {
 		newID:     c.NewID,
 		limits:    c.Limits.orDefault(),
 		buffers:   newBuffers(),
-		tempo:     newTempo(),
 		closing:   make(chan struct{}),
 		cut:       make(chan struct{}),
 	}
@@ -123,6 +122,7 @@ func New(c Config) *Door {
 		d.newID = rand.Text
 	}
 	d.gate = newGate(d.metrics)
+	d.tempo = newTempo(d.metrics)
 	d.reading = newBudget(int64(d.limits.Reading))
 	d.calls = newBudget(int64(d.limits.Calls))
 	d.operations = newOperations()

@@ -79,10 +79,15 @@ type counts struct {
 	inFlight    map[Port]int
 	connections map[Port]int
 	failed      map[Port]int
+	paused      map[Port]int
+	pausedFor   map[Port]time.Duration
 }
 
 func newCounts() *counts {
-	return &counts{inFlight: map[Port]int{}, connections: map[Port]int{}, failed: map[Port]int{}}
+	return &counts{
+		inFlight: map[Port]int{}, connections: map[Port]int{}, failed: map[Port]int{},
+		paused: map[Port]int{}, pausedFor: map[Port]time.Duration{},
+	}
 }
 
 func (c *counts) Answered(a Answer) {
@@ -96,6 +101,20 @@ func (c *counts) InFlight(p Port, delta int) { c.add(c.inFlight, p, delta) }
 func (c *counts) Connections(p Port, delta int) { c.add(c.connections, p, delta) }
 
 func (c *counts) HandshakeFailed(p Port) { c.add(c.failed, p, 1) }
+
+func (c *counts) Paused(p Port, delta int, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paused[p] += delta
+	c.pausedFor[p] += took
+}
+
+// pauses are how many connections are paused now, and for how long some were.
+func (c *counts) pauses(p Port) (now int, so time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.paused[p], c.pausedFor[p]
+}
 
 func (c *counts) add(m map[Port]int, p Port, delta int) {
 	c.mu.Lock()

@@ -99,7 +99,7 @@ func (n *listener) acceptAll(ctx context.Context) {
 			return
 		}
 		n.door.metrics.Connections(n.port, +1)
-		c := &place{Conn: raw, leave: n.leave, closed: make(chan struct{}), pace: pace{tempo: n.door.tempo}}
+		c := &place{Conn: raw, leave: n.leave, closed: make(chan struct{}), pace: pace{tempo: n.door.tempo, port: n.port}}
 		if n.port == GRPC {
 			c.ahead = bufio.NewReaderSize(raw, readAhead)
 		}

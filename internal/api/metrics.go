@@ -39,12 +39,16 @@ type Metrics interface {
 	Connections(p Port, delta int)
 	// HandshakeFailed is called when a connection had no acceptable certificate, or ended or dawdled before it showed one.
 	HandshakeFailed(p Port)
+	// Paused is called with +1 when a connection is not read until its caller's declines are paid for, and with -1 and how long
+	// that was when it is read again, or closed. What is read on the beat of those who were declined is not paused.
+	Paused(p Port, delta int, took time.Duration)
 }
 
 // nobody listens to metrics when nobody was configured.
 type nobody struct{}
 
-func (nobody) Answered(Answer)       {}
-func (nobody) InFlight(Port, int)    {}
-func (nobody) Connections(Port, int) {}
-func (nobody) HandshakeFailed(Port)  {}
+func (nobody) Answered(Answer)                 {}
+func (nobody) InFlight(Port, int)              {}
+func (nobody) Connections(Port, int)           {}
+func (nobody) HandshakeFailed(Port)            {}
+func (nobody) Paused(Port, int, time.Duration) {}

@@ -40,6 +40,7 @@ func priceOf(p Port) time.Duration {
 type tempo struct {
 	born       time.Time
 	processors time.Duration
+	metrics    Metrics
 	// over is closed when nobody shall wait any more, because what is read now is the last.
 	over chan struct{}
 	once sync.Once
@@ -49,9 +50,9 @@ type tempo struct {
 	swept time.Duration
 }
 
-func newTempo() *tempo {
+func newTempo(m Metrics) *tempo {
 	return &tempo{
-		born: time.Now(), processors: time.Duration(runtime.GOMAXPROCS(0)), over: make(chan struct{}),
+		born: time.Now(), processors: time.Duration(runtime.GOMAXPROCS(0)), metrics: m, over: make(chan struct{}),
 		paid: map[admission.Caller]time.Duration{},
 	}
 }
@@ -91,6 +92,7 @@ func (t *tempo) debt(c admission.Caller) time.Duration {
 // All connections keep the same beat, and leave some out while more is declined than may be.
 type pace struct {
 	tempo  *tempo // nil for one that is read at once whatever happens
+	port   Port
 	caller admission.Caller
 	paid   atomic.Int64 // until when, after tempo.born; 0 for never
 }
@@ -104,17 +106,18 @@ func (p *pace) belongsTo(c admission.Caller) {
 }
 
 // declined is told that a request of the connection was declined as busy, and whether that is about one FSP only: then those of the other
-// FSPs do not wait on its account, until so many are declined that they are not paid for by the next beat.
-func (p *pace) declined(price time.Duration, oneFSP bool) {
+// FSPs do not wait on its account, until so many are declined that they are not paid for by the next beat. It gives how long the caller
+// now pays.
+func (p *pace) declined(price time.Duration, oneFSP bool) time.Duration {
 	if p.tempo == nil {
-		return
+		return 0
 	}
 	now := time.Since(p.tempo.born)
 	paid := p.tempo.charge(p.caller, now, price)
-	if oneFSP && paid-now <= beat {
-		return
+	if !oneFSP || paid-now > beat {
+		p.paid.Store(int64(paid))
 	}
-	p.paid.Store(int64(paid))
+	return paid - now
 }
 
 // pause is how long the connection is not to be read: until the next beat if it is slow, or the one when its declines are paid
@@ -134,10 +137,25 @@ func (p *pace) pause() time.Duration {
 
 // wait waits for as long as the connection is not to be read, but not when done is closed: nobody is there any more then.
 func (p *pace) wait(done <-chan struct{}) {
-	d := p.pause()
-	if d == 0 {
-		return
+	switch d := p.pause(); {
+	case d == 0:
+	case d <= beat:
+		p.sleep(d, done)
+	default:
+		p.hold(d, done)
 	}
+}
+
+// hold waits until declines are paid for, and tells of it: that may be long, and nothing else shows that something waits to be read.
+// The beat is too short to tell of.
+func (p *pace) hold(d time.Duration, done <-chan struct{}) {
+	p.tempo.metrics.Paused(p.port, +1, 0)
+	began := time.Now()
+	p.sleep(d, done)
+	p.tempo.metrics.Paused(p.port, -1, time.Since(began))
+}
+
+func (p *pace) sleep(d time.Duration, done <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -174,17 +192,15 @@ func paceIn(ctx context.Context) *pace {
 	return &pace{}
 }
 
-// slowDown keeps a slow HTTP connection from sending the next request at once. The answer goes out first.
+// slowDown keeps a slow HTTP connection from sending the next request at once. The answer goes out first. Deadlines stay as they are:
+// of a body that nobody has read, the server takes what comes until Limits.ReadTimeout, and does not wait longer for one that never does.
 func (p *pace) slowDown(w http.ResponseWriter, r *http.Request) {
 	if p.pause() == 0 {
 		return
 	}
-	control := http.NewResponseController(w)
-	_ = control.Flush()
+	_ = http.NewResponseController(w).Flush()
 	if r.Close || w.Header().Get("Connection") == "close" {
 		return // there will be no next
 	}
-	// That of a body which nobody waits for must not end the pause, and one that never comes must not be waited for.
-	_ = control.SetReadDeadline(time.Now().Add(2 * longest))
 	p.wait(r.Context().Done())
 }

@@ -50,7 +50,7 @@ func (p *pace) decline(n int) {
 func TestAConnectionIsReadOnTheBeatWhileItIsDeclined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newTempo().of("a")
+		p := newTempo(nobody{}).of("a")
 		time.Sleep(300 * time.Microsecond)
 		if d := waits(p, 1)[0]; d != 0 {
 			t.Errorf("waited %v before anything was declined", d)
@@ -85,7 +85,7 @@ func TestDeclinesHaveAPrice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				all := newTempo()
+				all := newTempo(nobody{})
 				all.processors = c.processors
 				for i := range c.others {
 					all.of(fmt.Sprint("other ", i)).decline(100)
@@ -105,12 +105,11 @@ func TestDeclinesHaveAPrice(t *testing.T) {
 	}
 }
 
-// A storm of one caller costs others next to nothing, and is not left behind with the connection.
 // A hub asks for all its FSPs over the same connections.
 func TestOneFSPsLimitDoesNotSlowTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		tempo := newTempo()
+		tempo := newTempo(nobody{})
 		tempo.processors = 1
 		p := tempo.of("hub")
 		for range 1000 { // 500 in a second
@@ -129,10 +128,11 @@ func TestOneFSPsLimitDoesNotSlowTheOthers(t *testing.T) {
 	})
 }
 
+// A storm of one caller costs others next to nothing, and is not left behind with the connection.
 func TestDebtsAreTheCallersOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		all := newTempo()
+		all := newTempo(nobody{})
 		all.of("storm").decline(1 << 20)
 		other := all.of("other")
 		if got := waits(other, 1)[0]; got != 0 {
@@ -160,7 +160,7 @@ func TestNothingWaitsForAConnectionThatIsClosed(t *testing.T) {
 			"closed": func(*tempo) (<-chan struct{}, func()) { c := make(chan struct{}); return c, func() { close(c) } },
 			"over":   func(all *tempo) (<-chan struct{}, func()) { return nil, all.end },
 		} {
-			all := newTempo()
+			all := newTempo(nobody{})
 			p := all.of("a")
 			p.decline(1 << 20)
 			closed, end := begin(all)
@@ -179,7 +179,7 @@ func TestAPlaceIsReadAtItsPace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
-		all := newTempo()
+		all := newTempo(nobody{})
 		all.processors = 1
 		p := &place{Conn: here, closed: make(chan struct{}), leave: func(*place) {}, ahead: bufio.NewReader(here), pace: pace{tempo: all}}
 		p.pace.decline(100)

@@ -131,10 +131,28 @@ func (d *Door) conclude(ctx context.Context, q *inquiry, e *fault.Error) {
 	if e != nil {
 		a.Declined, a.Kind = true, e.Kind
 		if e.Kind == fault.Busy {
-			q.pace.declined(q.price, aboutFSP(admission.ReasonOf(e)))
+			d.charge(ctx, q, e)
 		}
 	}
 	d.metrics.Answered(a)
+}
+
+// worthALine is how long a caller has to pay for that to be said: by then the callers behind it notice.
+const worthALine = time.Second
+
+// charge makes the connection pay for a decline as busy. Once a second it says who is kept from being read for long.
+func (d *Door) charge(ctx context.Context, q *inquiry, e *fault.Error) {
+	pays := q.pace.declined(q.price, aboutFSP(admission.ReasonOf(e)))
+	if pays < worthALine {
+		return
+	}
+	skipped, ok := d.sampler.Pass("paused")
+	if !ok {
+		return
+	}
+	d.log.LogAttrs(ctx, slog.LevelWarn, "the connections of a caller are not read for a while, because it asks for too much", obs.Event("port.paused"),
+		slog.String("port", string(q.port)), slog.String("caller", callerName(q.caller)), slog.String("address", q.caller.Address),
+		obs.Duration(pays), skippedLines(skipped))
 }
 
 // aboutFSP says that a limit of the FSP was the reason, which the caller may have met with one of many it asks for.

@@ -34,6 +34,10 @@ type Metrics struct {
 	Connections *prometheus.GaugeVec
 	// HandshakeFailures is cpm_handshake_failures_total{port}: connections that showed no acceptable certificate.
 	HandshakeFailures *prometheus.CounterVec
+	// Paused is cpm_paused_connections{port}: connections that are not read until their caller's declines are paid for.
+	Paused *prometheus.GaugeVec
+	// PausedTime is cpm_paused_seconds_total{port}: for how long such pauses were, when they have ended.
+	PausedTime *prometheus.CounterVec
 
 	certificateExpiry *prometheus.GaugeVec
 }
@@ -72,12 +76,16 @@ func NewMetrics(b Build) *Metrics {
 			"Connections open on a port.", "port"),
 		HandshakeFailures: counter("cpm_handshake_failures_total",
 			"Connections that showed no acceptable certificate.", "port"),
+		Paused: gauge("cpm_paused_connections",
+			"Connections that are not read now, because too much of what their callers asked for was declined.", "port"),
+		PausedTime: counter("cpm_paused_seconds_total",
+			"Seconds that connections were not read, because too much of what their callers asked for was declined.", "port"),
 		certificateExpiry: gauge("cpm_certificate_expiry_seconds",
 			"When a certificate or a list of revoked ones expires, in seconds since 1970; entry 1 of a role is the first to expire.",
 			"role", "entry"),
 	}
 	m.Registry.MustRegister(m.OperationDuration, m.RequestDuration, m.Declines, m.SignatureRefusals, m.InFlight,
-		m.Connections, m.HandshakeFailures, m.certificateExpiry)
+		m.Connections, m.HandshakeFailures, m.Paused, m.PausedTime, m.certificateExpiry)
 	return m
 }
 

@@ -46,6 +46,8 @@ func TestMetricsAndTheirLabels(t *testing.T) {
 	m.Declines.WithLabelValues("busy", "grpc").Inc()
 	m.SignatureRefusals.WithLabelValues("key-unknown").Add(2)
 	m.InFlight.WithLabelValues("http").Set(3)
+	m.Paused.WithLabelValues("grpc").Add(2)
+	m.PausedTime.WithLabelValues("grpc").Add(1.5)
 	m.CertificatesExpire([]obs.Expiry{{"own", time.Unix(1, 0)}, {"gone", time.Unix(2, 0)}})
 	m.CertificatesExpire([]obs.Expiry{{"own", time.Unix(1_800_000_000, 0)}, {"crl", time.Unix(1_700_000_000, 0)}, {"own", time.Unix(1_900_000_000, 0)}})
 	m.Registry.MustRegister(obs.RevisionCollector(func() int64 { return 41 }), obs.StateCollector(func() cpm.State { return cpm.Active }))
@@ -59,6 +61,8 @@ func TestMetricsAndTheirLabels(t *testing.T) {
 		"cpm_declines_total{kind=busy,port=grpc}":                        1,
 		"cpm_signature_refusals_total{reason=key-unknown}":               2,
 		"cpm_inflight{port=http}":                                        3,
+		"cpm_paused_connections{port=grpc}":                              2,
+		"cpm_paused_seconds_total{port=grpc}":                            1.5,
 		"cpm_certificate_expiry_seconds{entry=1,role=own}":               1.8e9,
 		"cpm_certificate_expiry_seconds{entry=2,role=own}":               1.9e9,
 		"cpm_certificate_expiry_seconds{entry=1,role=crl}":               1.7e9,

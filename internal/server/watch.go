@@ -96,3 +96,9 @@ func (d doorMetrics) Connections(p api.Port, delta int) {
 func (d doorMetrics) HandshakeFailed(p api.Port) {
 	d.m.HandshakeFailures.WithLabelValues(string(p)).Inc()
 }
+
+// Paused counts connections that are not read, and for how long that was.
+func (d doorMetrics) Paused(p api.Port, delta int, took time.Duration) {
+	d.m.Paused.WithLabelValues(string(p)).Add(float64(delta))
+	d.m.PausedTime.WithLabelValues(string(p)).Add(took.Seconds())
+}
