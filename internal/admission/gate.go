@@ -68,11 +68,32 @@ func (g *Gate[K]) Enter(name K, l Limits) (*Place, *Refusal) {
 	return p, nil
 }
 
-// Owe charges the name of a place for n operations more than the one that was let in: they go on its rate, and who is deep
-// in debt waits for longer.
-func (g *Gate[K]) Owe(p *Place, l Limits, n int) {
-	if p != nil && l.PerSecond > 0 && n > 0 {
-		p.charge(time.Since(g.born), l.gap()*time.Duration(n))
+// Again lets one more operation begin on a place, after the one before it there has ended, or refuses it.
+func (g *Gate[K]) Again(p *Place, l Limits) *Refusal {
+	if p == nil || l.PerSecond == 0 {
+		return nil
+	}
+	if wait := p.begin(time.Since(g.born), l); wait > 0 {
+		return &Refusal{Rate, wait}
+	}
+	return nil
+}
+
+// Beside gives a name that has operations under way another place, on which Again lets them begin, or says that there is none. The
+// second half of its places is never given like this: it stays for what has none yet.
+func (g *Gate[K]) Beside(name K, l Limits) (*Place, bool) {
+	if l.PerSecond == 0 && l.Concurrent == 0 {
+		return nil, true
+	}
+	p := g.place(name)
+	for {
+		n := p.busy.Load()
+		if l.Concurrent > 0 && 2*(n+1) > int64(l.Concurrent) {
+			return nil, false
+		}
+		if p.busy.CompareAndSwap(n, n+1) {
+			return p, true
+		}
 	}
 }
 
@@ -94,15 +115,6 @@ func (p *Place) begin(now time.Duration, l Limits) time.Duration {
 		}
 		if p.due.CompareAndSwap(due, int64(from+gap)) {
 			return 0
-		}
-	}
-}
-
-func (p *Place) charge(now, cost time.Duration) {
-	for {
-		due := p.due.Load()
-		if p.due.CompareAndSwap(due, int64(max(time.Duration(due), now)+cost)) {
-			return
 		}
 	}
 }

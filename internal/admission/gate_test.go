@@ -56,24 +56,73 @@ func TestOverTimeARateIsExact(t *testing.T) {
 	})
 }
 
-func TestWhoOwesWaitsForLonger(t *testing.T) {
+func TestWhatBeginsAgainOnAPlaceIsChargedForToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, l := NewGate[string](1), Limits{PerSecond: 100}
+		g, l := NewGate[string](1), Limits{PerSecond: 100, Burst: 5}
 		p, no := g.Enter("a", l)
 		if no != nil {
 			t.Fatal(no)
 		}
-		g.Owe(p, l, 999) // a batch of a thousand
-		p.Leave()
-		if _, no = g.Enter("a", l); no == nil || no.After != 9010*time.Millisecond {
-			t.Fatalf("refused %+v", no)
+		defer p.Leave()
+		for range 4 {
+			if no = g.Again(p, l); no != nil {
+				t.Fatalf("refused %+v", no)
+			}
+		}
+		for range 2 { // a refusal costs nothing
+			if no = g.Again(p, l); no == nil || no.Why != Rate || no.After != 10*time.Millisecond {
+				t.Fatalf("refused %+v", no)
+			}
 		}
 		time.Sleep(no.After)
-		if _, no = g.Enter("a", l); no != nil {
+		if no = g.Again(p, l); no != nil {
 			t.Errorf("refused after the time it was told: %+v", no)
 		}
-		g.Owe(nil, l, 5) // who has no place owes nothing
+		if no = g.Again(nil, l); no != nil {
+			t.Errorf("who has no place is not limited: %+v", no)
+		}
 	})
+}
+
+func TestHalfOfThePlacesStayForWhatHasNone(t *testing.T) {
+	g := NewGate[string](1)
+	for concurrent, most := range map[int]int{1: 1, 2: 1, 3: 1, 4: 2, 9: 4} {
+		l, name := Limits{Concurrent: concurrent}, "a"
+		first, no := g.Enter(name, l)
+		if no != nil {
+			t.Fatal(no)
+		}
+		places := []*Place{first}
+		for {
+			p, ok := g.Beside(name, l)
+			if !ok {
+				break
+			}
+			places = append(places, p)
+		}
+		if len(places) != most {
+			t.Errorf("%d of %d under way", len(places), concurrent)
+		}
+		for range concurrent - most {
+			p, no := g.Enter(name, l)
+			if no != nil {
+				t.Fatalf("%+v: no place for a request beside %d", no, most)
+			}
+			places = append(places, p)
+		}
+		if _, no := g.Enter(name, l); no == nil {
+			t.Errorf("more than %d are under way", concurrent)
+		}
+		for _, p := range places {
+			p.Leave()
+		}
+	}
+	if p, ok := g.Beside("a", Limits{}); p != nil || !ok {
+		t.Error("without limits there is a place, or none to have")
+	}
+	if p, ok := g.Beside("a", Limits{PerSecond: 1}); p == nil || !ok {
+		t.Error("a rate needs a place")
+	}
 }
 
 func TestAsManyAsAllowedAreUnderWay(t *testing.T) {

@@ -24,7 +24,7 @@ type keeper struct {
 	gate   *admission.Gate[string]
 	limits admission.Limits
 	asked  atomic.Int64
-	owed   atomic.Int64
+	again  atomic.Int64
 }
 
 func newKeeper(l admission.Limits) *keeper {
@@ -40,7 +40,17 @@ func (k *keeper) Admit(_ context.Context, p cpm.Principal) (*admission.Place, *f
 	return place, nil
 }
 
-func (k *keeper) Owe(_ cpm.Principal, _ *admission.Place, further int) { k.owed.Add(int64(further)) }
+func (k *keeper) Again(_ context.Context, _ cpm.Principal, p *admission.Place) *fault.Error {
+	k.again.Add(1)
+	if no := k.gate.Again(p, k.limits); no != nil {
+		return admission.Decline(admission.CallerRate, no.After, "too much of it")
+	}
+	return nil
+}
+
+func (k *keeper) Beside(p cpm.Principal) (*admission.Place, bool) {
+	return k.gate.Beside(p.Name, k.limits)
+}
 
 // guarded opens a door whose processor does not take part.
 func guarded(t *testing.T, k *keeper, p processor) *house {
@@ -112,8 +122,91 @@ func TestEachRequestLeavesItsPlace(t *testing.T) {
 	if _, err := client.Batch(t.Context(), &cpmv1.BatchRequest{Items: []*cpmv1.ProcessRequest{signProcess(), signProcess(), signProcess()}}); err != nil {
 		t.Fatal(err)
 	}
-	if k.asked.Load() != 41 || k.owed.Load() != 2 {
-		t.Errorf("asked %d times, owed %d", k.asked.Load(), k.owed.Load())
+	if k.asked.Load() != 41 || k.again.Load() != 2 {
+		t.Errorf("asked %d times, and %d times again", k.asked.Load(), k.again.Load())
+	}
+}
+
+func batchOfSigns(n int) *cpmv1.BatchRequest {
+	in := &cpmv1.BatchRequest{}
+	for range n {
+		in.Items = append(in.Items, signProcess())
+	}
+	return in
+}
+
+func TestItemsOverTheRateAreDeclinedEachByItself(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(admission.Limits{PerSecond: 1, Burst: 3})
+	var done atomic.Int64
+	h := guarded(t, k, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+		done.Add(1)
+		return echo(ctx, r)
+	})
+	began := time.Now()
+	out, err := h.dial().Batch(t.Context(), batchOfSigns(20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := int64(0)
+	for i, r := range out.GetResults() {
+		if r.GetJwsSign() != nil {
+			good++
+			continue
+		}
+		list := r.GetError().GetErrorInformation().GetExtensionList().GetExtension()
+		if refused(r) != "busy" || len(list) != 2 || list[1].GetKey() != "retryAfterMs" {
+			t.Errorf("%d: %v", i, r)
+		}
+	}
+	if most := 4 + int64(time.Since(began).Seconds()); good < 3 || good > most || good != done.Load() || out.GetResults()[0].GetJwsSign() == nil {
+		t.Errorf("%d good and %d done of 20, %d at most", good, done.Load(), most)
+	}
+	if n := h.counts.outcomes(); n["ok"] != int(good) || n["busy"] != 20-int(good) || len(n) != 2 {
+		t.Errorf("%v", n)
+	}
+}
+
+func TestABatchHasNoMoreUnderWayThanItsCallerMay(t *testing.T) {
+	t.Parallel()
+	for concurrent, want := range map[int]int64{1: 1, 3: 1, 4: 2, 1000: 8} {
+		k := newKeeper(admission.Limits{Concurrent: concurrent})
+		var now, most atomic.Int64
+		free := make(chan struct{})
+		h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+			}
+			<-free
+			return echo(ctx, r)
+		}, func(c *Config) { c.Admission, c.Limits.BatchParallel = k, 8 })
+		answered := make(chan *cpmv1.BatchResponse, 1)
+		client := h.dial()
+		go func() {
+			out, err := client.Batch(t.Context(), batchOfSigns(50))
+			if err != nil {
+				t.Error(err)
+			}
+			answered <- out
+		}()
+		waitFor(t, func() bool { return now.Load() == want })
+		for range concurrent - int(want) { // is there for other requests
+			place, no := k.gate.Enter("switch.example", k.limits)
+			if no != nil {
+				t.Fatalf("%+v", no)
+			}
+			defer place.Leave()
+		}
+		close(free)
+		for i, r := range (<-answered).GetResults() {
+			if r.GetJwsSign() == nil {
+				t.Errorf("%d: %v", i, r)
+			}
+		}
+		if most.Load() != want {
+			t.Errorf("%d of %d at once, want %d", most.Load(), concurrent, want)
+		}
 	}
 }
 

@@ -27,11 +27,12 @@ type Processor interface {
 }
 
 // Admission says who may ask for how much; package core is the one of a CPM. Admit is called for each request before
-// anything of its body is read, and the place left when it is answered; Owe charges a caller for the further items of a
-// batch. It logs its own declines.
+// anything of its body is read, and the place left when it is answered. The items of a batch but the first are let in by Again, one
+// after another on the batch's place and on others that Beside gives, which are left too. It logs its own declines.
 type Admission interface {
 	Admit(ctx context.Context, caller cpm.Principal) (*admission.Place, *fault.Error)
-	Owe(caller cpm.Principal, place *admission.Place, further int)
+	Again(ctx context.Context, caller cpm.Principal, place *admission.Place) *fault.Error
+	Beside(caller cpm.Principal) (*admission.Place, bool)
 }
 
 // everybody is the Admission when none was configured.
@@ -40,7 +41,10 @@ type everybody struct{}
 func (everybody) Admit(context.Context, cpm.Principal) (*admission.Place, *fault.Error) {
 	return nil, nil
 }
-func (everybody) Owe(cpm.Principal, *admission.Place, int) {}
+
+func (everybody) Again(context.Context, cpm.Principal, *admission.Place) *fault.Error { return nil }
+
+func (everybody) Beside(cpm.Principal) (*admission.Place, bool) { return nil, true }
 
 // Config is what a Door is made of. Only Processor is mandatory.
 type Config struct {

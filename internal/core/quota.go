@@ -151,7 +151,7 @@ func (c *Core) Admit(ctx context.Context, p cpm.Principal) (*admission.Place, *f
 	if no == nil {
 		return place, nil
 	}
-	e := admission.Decline(admission.CallerRate, no.After, "the caller has used up its rate; try again later")
+	e := usedUp(no)
 	if no.Why == admission.Many {
 		e = admission.Decline(admission.CallerMany, no.After, "the caller has too many requests under way; try again shortly")
 	}
@@ -159,10 +159,25 @@ func (c *Core) Admit(ctx context.Context, p cpm.Principal) (*admission.Place, *f
 	return nil, e
 }
 
-// Owe charges a caller for n operations beside the one that was admitted.
-func (c *Core) Owe(p cpm.Principal, place *admission.Place, n int) {
+// Again lets one more item of a batch begin on a place that the batch has, or declines it.
+func (c *Core) Again(ctx context.Context, p cpm.Principal, place *admission.Place) *fault.Error {
+	no := c.quotas.callers.Again(place, c.snapshot.Load().Settings.Admission.of(admission.CallerOf(p)))
+	if no == nil {
+		return nil
+	}
+	e := usedUp(no)
+	c.shed(ctx, &trip{request: &cpm.Request{Caller: p}}, e)
+	return e
+}
+
+// Beside gives a batch another place for its items, if its caller has not half of what it may have under way.
+func (c *Core) Beside(p cpm.Principal) (*admission.Place, bool) {
 	who := admission.CallerOf(p)
-	c.quotas.callers.Owe(place, c.snapshot.Load().Settings.Admission.of(who), n)
+	return c.quotas.callers.Beside(who, c.snapshot.Load().Settings.Admission.of(who))
+}
+
+func usedUp(no *admission.Refusal) *fault.Error {
+	return admission.Decline(admission.CallerRate, no.After, "the caller has used up its rate; try again later")
 }
 
 // shed counts a request that was declined as Busy, and logs one of each reason in a second.

@@ -145,18 +145,46 @@ func TestACallerIsAdmittedByItsOwnLimitsOrThoseOfAll(t *testing.T) {
 	}
 }
 
-func TestABatchIsChargedForAllItsItems(t *testing.T) {
+func TestEachItemOfABatchIsAdmittedByTheRate(t *testing.T) {
 	t.Parallel()
-	r := running(t, setting(`{"callers":{"perSecond":1,"burst":2}}`))
+	r := running(t, setting(`{"callers":{"perSecond":1,"burst":3}}`))
 	place, e := r.Admit(t.Context(), caller)
 	if e != nil {
 		t.Fatal(e)
 	}
-	r.Owe(caller, place, 1000)
-	place.Leave()
-	_, e = r.Admit(t.Context(), caller)
-	if e == nil || admission.ReasonOf(e) != admission.CallerRate || e.RetryAfter != time.Minute {
-		t.Errorf("after a batch of 1,001 at 1/s: %v", e)
+	defer place.Leave()
+	in, began := 1, time.Now()
+	for range 10 {
+		e := r.Again(t.Context(), caller, place)
+		if e == nil {
+			in++
+		} else if e.Kind != fault.Busy || admission.ReasonOf(e) != admission.CallerRate || e.RetryAfter <= 0 || e.RetryAfter > time.Second {
+			t.Error(e, e.RetryAfter)
+		}
+	}
+	if most := 4 + int(time.Since(began).Seconds()); in < 3 || in > most {
+		t.Errorf("%d of 11 were let in, %d at most", in, most)
+	}
+	if n := r.Sheds()["caller-rate"]; n != uint64(11-in) {
+		t.Errorf("%d counted", n)
+	}
+}
+
+func TestABatchHasHalfOfItsCallersPlacesAtMost(t *testing.T) {
+	t.Parallel()
+	r := running(t, setting(`{"callers":{"concurrent":6}}`))
+	place, e := r.Admit(t.Context(), caller)
+	if e != nil {
+		t.Fatal(e)
+	}
+	defer place.Leave()
+	in := 1
+	for p, ok := r.Beside(caller); ok; p, ok = r.Beside(caller) {
+		defer p.Leave()
+		in++
+	}
+	if in != 3 || r.Sheds()["caller-concurrency"] != 0 {
+		t.Errorf("%d of 6 places, %v", in, r.Sheds())
 	}
 }
 
