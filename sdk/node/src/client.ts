@@ -1,5 +1,6 @@
-import { Connection, type Answer } from './connection.js';
+import { Connection } from './connection.js';
 import { CpmError, declined, information } from './errors.js';
+import type { Answer } from './exchange.js';
 import { Gatherer } from './gather.js';
 import type { BatchResponse, JWKSet, ProcessRequest, ProcessResponse } from './messages.js';
 import { Operations, paths, type OperationName } from './operations.js';
@@ -130,6 +131,6 @@ function read({ status, headers, text }: Answer): unknown {
   return body;
 }
 
-function seconds(header: string | undefined): number | undefined {
-  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) : undefined;
+function seconds(header: string | string[] | undefined): number | undefined {
+  return typeof header === 'string' && /^\d{1,6}$/.test(header) ? Number(header) : undefined;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { LostConnection } from './connection.js';
+import { LostConnection } from './exchange.js';
 import { CpmError } from './errors.js';
 
 /** Pauses of a CPM that names none, in milliseconds: the first, and the longest. */

@@ -11,7 +11,7 @@ const { directory, install, run, sdk } = require('./temporary.js');
 
 const manifest = JSON.parse(readFileSync(path.join(sdk, 'package.json')));
 
-// Directories with the package out of its tarball, and nothing else in reach.
+// Directories with the package out of its tarball, what it says it needs, and nothing else in reach.
 let tarball;
 let fields;
 
@@ -29,6 +29,7 @@ async function consumer(t) {
   mkdirSync(place, { recursive: true });
   const { code, out } = await run(place, 'tar', ['xzf', tarball, '--strip-components=1']);
   assert.equal(code, 0, out);
+  for (const name of Object.keys(manifest.dependencies)) install(dir, name, path.join(sdk, 'node_modules', name));
   return dir;
 }
 
@@ -42,19 +43,22 @@ test('the package has the built files of every source, the patch, its licence an
   assert.equal(readFileSync(path.join(sdk, 'LICENSE'), 'utf8'), readFileSync(path.join(sdk, '../../LICENSE'), 'utf8'));
 });
 
-test('the package needs no other, and says what it needs', () => {
-  for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies', 'bundledDependencies']) assert.equal(manifest[kind], undefined);
-  assert.equal(manifest.engines.node, '>=20');
+test('the package needs one other, which needs none, and says what it needs', () => {
+  for (const kind of ['peerDependencies', 'optionalDependencies', 'bundledDependencies']) assert.equal(manifest[kind], undefined);
+  assert.deepEqual(Object.keys(manifest.dependencies), ['undici']);
+  const undici = JSON.parse(readFileSync(path.join(sdk, 'node_modules/undici/package.json')));
+  for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies']) assert.equal(undici[kind], undefined);
+  assert.deepEqual([undici.license, manifest.engines], ['MIT', undici.engines]);
   assert.equal(manifest.license, 'Apache-2.0');
   for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) assert.equal(manifest.scripts[script], undefined);
 });
 
-test('what builds it is locked, without a registry\'s address, and is in docs/dependencies.md', () => {
+test('what it needs and what builds it is locked, without a registry\'s address, and is in docs/dependencies.md', () => {
   const lock = readFileSync(path.join(sdk, 'package-lock.json'), 'utf8');
   assert.doesNotMatch(lock, /resolved|https?:/);
   for (const [name, entry] of Object.entries(JSON.parse(lock).packages)) if (name !== '') assert.match(entry.integrity, /^sha512-/, name);
   const document = readFileSync(path.join(sdk, '../../docs/dependencies.md'), 'utf8');
-  for (const [name, version] of Object.entries(manifest.devDependencies)) {
+  for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
     assert.match(version, /^\d+\.\d+\.\d+$/, `${name} is pinned`);
     assert.ok(document.includes(`| \`${name}\` | ${version} |`), `${name} ${version} has a row`);
   }
@@ -75,6 +79,18 @@ test('import and require give the same objects', async (t) => {
   `);
   const { code, out } = await run(dir, process.execPath, ['both.mjs']);
   assert.equal(code, 0, out);
+});
+
+test('loading the package changes nothing for the fetch of the process', async (t) => {
+  const dir = await consumer(t);
+  writeFileSync(path.join(dir, 'loads.js'), `
+    const global = () => Reflect.ownKeys(globalThis).map(String).sort().join();
+    const before = global();
+    const { Client } = require('${manifest.name}');
+    new Client({ url: 'http://localhost' }).jwsSign('f', {}).catch(() => {}).then(() => console.log(global() === before));
+  `);
+  const { code, out } = await run(dir, process.execPath, ['loads.js']);
+  assert.deepEqual([code, out], [0, 'true\n']);
 });
 
 test('types are found for import and for require, and know what is wrong', async (t) => {
