@@ -3,7 +3,7 @@
 #   go >= 1.26     everything
 #   cc             the race detector needs cgo; the product does not
 #   git            version stamps
-#   node >= 20     the interoperability tests run the official Node library
+#   node >= 20.18.1  the interoperability tests run the official Node library
 #   npm            installs that library
 #   systemd        judges the units of deploy/systemd; without it that test is skipped
 #   postgresql, mariadb-server   the store's tests start servers of their own from these packages;
@@ -13,9 +13,7 @@
 # that Debian has too old is taken from npm instead, into .tools/node, and touches nothing else.
 
 node_new_enough() {
-  local major
-  major=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
-  [ "${major:-0}" -ge 20 ]
+  [ "$({ echo v20.18.1; node --version 2>/dev/null || echo v0; } | sort -V | head -n 1)" = v20.18.1 ]
 }
 
 go_new_enough() {
@@ -76,7 +74,7 @@ require() {
   go_new_enough || missing+=("go >= 1.26")
   command -v cc >/dev/null || missing+=("a C compiler")
   command -v git >/dev/null || missing+=(git)
-  node_new_enough || missing+=("node >= 20")
+  node_new_enough || missing+=("node >= 20.18.1")
   command -v npm >/dev/null || missing+=(npm)
   if [ "${CPM_NO_DATABASES:-}" != 1 ]; then
     have_postgresql || missing+=("the Debian package postgresql (or set CPM_NO_DATABASES=1)")

@@ -58,9 +58,8 @@ export class Client extends Operations {
   protected override async call(operation: OperationName, fsp: string, request: object, options: CallOptions = {}): Promise<unknown> {
     const path = pathOf(fsp, paths[operation]);
     const text = JSON.stringify(request);
-    const item = { path, text, operation, itemText: () => `{"fsp":${JSON.stringify(fsp)},"${operation}":${text}}` };
     return this.#repeat((timeout, parent) => (this.#gatherer && parent === undefined
-      ? this.#gatherer.ask(item, timeout, options.signal)
+      ? this.#gatherer.ask({ path, text, operation, itemText: () => `{"fsp":${JSON.stringify(fsp)},"${operation}":${text}}` }, timeout, options.signal)
       : this.#post(path, text, timeout, parent, options.signal)), !remembering.has(operation), options);
   }
 

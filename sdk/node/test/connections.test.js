@@ -8,6 +8,7 @@ const { copyFileSync, readFileSync } = require('node:fs');
 const http = require('node:http');
 const https = require('node:https');
 const net = require('node:net');
+const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
@@ -87,10 +88,41 @@ test('a connection that a server ends after its answer is not used again, and no
   assert.equal(requests.length, 6);
 });
 
+test('whatever becomes of calls, there are as many connections for the next ones', async (t) => {
+  const held = [];
+  const { client } = await played(t, (response, text, n) => {
+    if (text.includes('hold')) return held.push(response);
+    return [() => ok(response), () => response.socket.destroy(), () => {}, () => response.socket.end('nonsense'), () => response.socket.end()][n % 5]();
+  }, { maxSockets: 3, retries: 0 });
+  const calls = Array.from({ length: 100 }, (_, i) => {
+    const signal = i % 3 === 0 ? AbortSignal.timeout(50 + i) : undefined;
+    return settled(client.jwsSign('f', {}, { signal, timeout: 20 + 2 * i }));
+  });
+  const outcomes = new Set(await Promise.all(calls));
+  for (const outcome of ['ok', 'unreachable', 'timeout']) assert.ok(outcomes.has(outcome), `${[...outcomes]}`);
+  const last = Array.from({ length: 9 }, () => client.jwsSign('f', { body: 'hold' }));
+  for (const count of [3, 6, 9]) {
+    await until(() => held.length === count);
+    for (const response of held.slice(-3)) ok(response);
+    await Promise.all(last.slice(count - 3, count));
+  }
+});
+
 test('a connection lost before its first answer is not replaced', async (t) => {
   const { client, requests } = await played(t, (response) => response.socket.destroy());
   await assert.rejects(client.jwsSign('f', {}), { kind: 'unreachable', cause: 'ECONNRESET' });
   assert.equal(requests.length, 1);
+});
+
+test('nor is one that took the place of another', async (t) => {
+  const { client, requests } = await played(t, (response, _, n) => {
+    response.setHeader('connection', 'close');
+    if (n === 1) ok(response);
+    else response.socket.destroy();
+  }, { maxSockets: 1 });
+  await client.jwsSign('f', {});
+  await assert.rejects(client.jwsSign('f', {}), { kind: 'unreachable', cause: 'ECONNRESET' });
+  assert.equal(requests.length, 2);
 });
 
 test('what a server says ahead of its answer is not the answer', async (t) => {
@@ -117,7 +149,9 @@ test('a traceparent that cannot be a header is refused, and nothing is sent', as
   assert.equal(requests.length, 0);
 });
 
-test('a host may be an address of IPv6', async (t) => {
+const without = Object.values(os.networkInterfaces()).flat().some(({ address }) => address === '::1') ? false : 'this machine has no ::1';
+
+test('a host may be an address of IPv6', { skip: without }, async (t) => {
   const hosts = [];
   const port = await listening(t, http.createServer((request, response) => { hosts.push(request.headers.host); ok(response); }), '::1');
   const client = new Client({ url: `http://[::1]:${port}` });
