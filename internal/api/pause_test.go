@@ -67,7 +67,12 @@ func (f *full) Admit(context.Context, cpm.Principal) (*admission.Place, *fault.E
 	return nil, admission.Decline(admission.CallerRate, 0, "the caller has used up its rate")
 }
 
-func (*full) Owe(cpm.Principal, *admission.Place, int) {}
+func (f *full) Again(ctx context.Context, p cpm.Principal, _ *admission.Place) *fault.Error {
+	_, e := f.Admit(ctx, p)
+	return e
+}
+
+func (*full) Beside(cpm.Principal) (*admission.Place, bool) { return nil, false }
 
 func (f *full) times() []time.Time {
 	f.mu.Lock()
