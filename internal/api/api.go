@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -63,6 +64,8 @@ type Config struct {
 	NewID func() string
 	// Limits bound what callers can make the door do; fields that are zero have the value of DefaultLimits.
 	Limits Limits
+	// collect runs the garbage collector; nil is runtime.GC.
+	collect func()
 }
 
 // Door is the Mojaloop port, both protocols. Its methods may be called concurrently.
@@ -124,6 +127,10 @@ func New(c Config) *Door {
 	}
 	if d.newID == nil {
 		d.newID = rand.Text
+	}
+	d.collection.run = c.collect
+	if d.collection.run == nil {
+		d.collection.run = runtime.GC
 	}
 	d.gate = newGate(d.metrics)
 	d.tempo = newTempo(d.metrics)

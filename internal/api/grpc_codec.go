@@ -12,6 +12,8 @@ type frame struct {
 	data mem.Buffer
 	// most is how many bytes are kept; of a longer message only its length is. 0 keeps any.
 	most, length int
+	// decoded is how many bytes were decoded, if any.
+	decoded int
 }
 
 func (f *frame) bytes() []byte {

@@ -204,7 +204,7 @@ func (s *session) answer(f *frame) {
 }
 
 func (s *session) perform(q *inquiry, id uint64, f *frame, accepted bool) (out *cpmv1.ProcessResponse, e *fault.Error) {
-	defer s.door.collection.after(f.length)
+	defer func() { s.door.collection.after(f.decoded) }()
 	defer f.free()
 	defer func() {
 		if v := recover(); v != nil {

@@ -63,7 +63,7 @@ type rpc struct {
 func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) grpc.MethodHandler {
 	return func(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 		x := &rpc{door: d, ctx: ctx, in: frame{most: most}}
-		defer func() { d.collection.after(x.in.length) }()
+		defer func() { d.collection.after(x.in.decoded) }()
 		defer x.in.free()
 		id, e := identityOf(ctx)
 		x.inquiry = d.begin(GRPC, d.newID(), id.principal, id.pace)
@@ -179,6 +179,7 @@ func (d *Door) decode(f *frame, most int, s *shape, m proto.Message) *fault.Erro
 	if e := s.check(f.bytes()); e != nil {
 		return e
 	}
+	f.decoded = size
 	if err := proto.Unmarshal(f.bytes(), m); err != nil {
 		return fault.New(fault.Invalid, "the message is not one of cpm.v1").Because(errWire)
 	}
