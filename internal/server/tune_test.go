@@ -2,19 +2,27 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"testing"
 )
 
+// A process that begins has only memory that is fresh. That of tests before this one may be used again, and has to be cleared then; what
+// there is of it is kept until there is no more.
 func TestSpareMemoryIsNotTouched(t *testing.T) {
 	t.Setenv("GOGC", "")
-	before := resident(t)
-	kept := tune()
-	if len(kept) != garbage {
-		t.Fatalf("%d bytes spare", len(kept))
+	var kept []spare
+	grown := math.MaxInt
+	for len(kept) < 8 && grown > garbage/4 {
+		before := resident(t)
+		kept = append(kept, tune())
+		grown = resident(t) - before
+		if n := len(kept[len(kept)-1]); n != garbage {
+			t.Fatalf("%d bytes spare", n)
+		}
 	}
-	if grown := resident(t) - before; grown > garbage/4 {
+	if grown > garbage/4 {
 		t.Errorf("the process grew by %d bytes", grown)
 	}
 	runtime.KeepAlive(kept)
