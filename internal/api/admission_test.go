@@ -127,14 +127,6 @@ func TestEachRequestLeavesItsPlace(t *testing.T) {
 	}
 }
 
-func batchOfSigns(n int) *cpmv1.BatchRequest {
-	in := &cpmv1.BatchRequest{}
-	for range n {
-		in.Items = append(in.Items, signProcess())
-	}
-	return in
-}
-
 func TestItemsOverTheRateAreDeclinedEachByItself(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(admission.Limits{PerSecond: 1, Burst: 3})
@@ -144,7 +136,7 @@ func TestItemsOverTheRateAreDeclinedEachByItself(t *testing.T) {
 		return echo(ctx, r)
 	})
 	began := time.Now()
-	out, err := h.dial().Batch(t.Context(), batchOfSigns(20))
+	out, err := h.dial().Batch(t.Context(), batchOf(20))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +176,7 @@ func TestABatchHasNoMoreUnderWayThanItsCallerMay(t *testing.T) {
 		answered := make(chan *cpmv1.BatchResponse, 1)
 		client := h.dial()
 		go func() {
-			out, err := client.Batch(t.Context(), batchOfSigns(50))
+			out, err := client.Batch(t.Context(), batchOf(50))
 			if err != nil {
 				t.Error(err)
 			}

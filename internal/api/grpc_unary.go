@@ -158,11 +158,11 @@ func (d *Door) unaryBatch(x *rpc) (proto.Message, *fault.Error) {
 	if e := d.decode(&x.in, d.limits.Batch, d.shapes.batchRequest, &in); e != nil {
 		return nil, e
 	}
-	out, e := d.batch(x.ctx, &x.inquiry, &in)
-	if e != nil {
+	out := newMessages(len(in.GetItems()))
+	if e := d.batch(x.ctx, &x.inquiry, in.GetItems(), out); e != nil {
 		return nil, e
 	}
-	return out, nil
+	return out.BatchResponse, nil
 }
 
 // decode bounds and decodes a frame and gives its memory back.

@@ -172,10 +172,10 @@ func retryAfter(e *fault.Error) string {
 }
 
 // write sends an answer of JSON.
-func (x *exchange) write(status int, text []byte) { x.writeAs(status, "application/json", text) }
+func (x *exchange) write(status int, text ...[]byte) { x.writeAs(status, "application/json", text...) }
 
-// writeAs sends the answer. One without content has no media type.
-func (x *exchange) writeAs(status int, media string, text []byte) {
+// writeAs sends the answer, in parts. One without content has no media type.
+func (x *exchange) writeAs(status int, media string, text ...[]byte) {
 	x.written = true
 	control := http.NewResponseController(x.w)
 	_ = control.SetWriteDeadline(time.Now().Add(x.door.limits.WriteTimeout))
@@ -184,7 +184,11 @@ func (x *exchange) writeAs(status int, media string, text []byte) {
 	h["X-Request-Id"] = []string{x.id}
 	if media != "" {
 		h["Content-Type"] = []string{media}
-		h["Content-Length"] = []string{strconv.Itoa(len(text))}
+		size := 0
+		for _, part := range text {
+			size += len(part)
+		}
+		h["Content-Length"] = []string{strconv.Itoa(size)}
 	}
 	if abandoned || x.door.gate.declining.Load() {
 		h["Connection"] = []string{"close"}
@@ -194,7 +198,9 @@ func (x *exchange) writeAs(status int, media string, text []byte) {
 		_ = control.EnableFullDuplex()
 	}
 	x.w.WriteHeader(status)
-	_, _ = x.w.Write(text)
+	for _, part := range text {
+		_, _ = x.w.Write(part)
+	}
 	if abandoned {
 		x.discard(control)
 	}

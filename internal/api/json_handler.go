@@ -149,11 +149,12 @@ func (x *exchange) batch() *fault.Error {
 	if e := x.receive(x.door.limits.Batch, x.door.shapes.batchRequest, &in); e != nil {
 		return e
 	}
-	out, e := x.door.batch(x.r.Context(), &x.inquiry, &in)
-	if e != nil {
+	out := texts{door: x.door, all: make([][]byte, len(in.GetItems()))}
+	if e := x.door.batch(x.r.Context(), &x.inquiry, in.GetItems(), out); e != nil {
 		return e
 	}
-	return x.send(http.StatusOK, x.door.shapes.batchResponse, out)
+	x.write(http.StatusOK, out.answer()...)
+	return nil
 }
 
 func (x *exchange) sendDocument() *fault.Error {

@@ -18,6 +18,9 @@ type Limits struct {
 	Unannounced int
 	// BatchItems is how many operations a batch may have, and BatchParallel how many of one batch are under way at once.
 	BatchItems, BatchParallel int
+	// BatchResults is how many bytes the results of a batch may have in the answer. Those of batches of any length have to fit
+	// into what the clients take (64 MiB), and more than the batch itself may have, as most results repeat their request.
+	BatchResults int
 	// Headers is how many headers a message may have. HeaderName and HeaderValue bound one, in bytes; HeaderValue is also
 	// the bound of every other text beside the body.
 	Headers, HeaderName, HeaderValue int
@@ -46,7 +49,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Body: 5 << 20, Message: 12 << 20, Batch: 32 << 20, Unannounced: 3 << 20,
-		BatchItems: 1000, BatchParallel: 2 * runtime.GOMAXPROCS(0),
+		BatchItems: 1000, BatchParallel: 2 * runtime.GOMAXPROCS(0), BatchResults: 48 << 20,
 		Headers: 256, HeaderName: 256, HeaderValue: 32 << 10,
 		Reading: 256 << 20, Connections: 1024,
 		Calls: 4096, CallsPerConnection: 512, StreamWindow: 256, HeaderBytes: 64 << 10,
@@ -65,6 +68,7 @@ func (l Limits) orDefault() Limits {
 		{&l.Unannounced, &d.Unannounced},
 		{&l.BatchItems, &d.BatchItems},
 		{&l.BatchParallel, &d.BatchParallel},
+		{&l.BatchResults, &d.BatchResults},
 		{&l.Headers, &d.Headers},
 		{&l.HeaderName, &d.HeaderName},
 		{&l.HeaderValue, &d.HeaderValue},

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/cpm"
+)
+
+// askBatch sends a batch to either port, and gives the results and how many bytes the answer has, in JSON.
+func askBatch(t *testing.T, h *house, p Port, in *cpmv1.BatchRequest) (out []*cpmv1.ProcessResponse, size int) {
+	t.Helper()
+	if p == GRPC {
+		r, err := h.dial().Batch(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.GetResults(), 0
+	}
+	text, err := protojson.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := post(t, h.http(), h.url("/v1/batch"), strings.NewReader(string(text)))
+	var r cpmv1.BatchResponse
+	if err := protojson.Unmarshal([]byte(a.body), &r); err != nil || a.status != 200 {
+		t.Fatal(a.status, err)
+	}
+	return r.GetResults(), len(a.body)
+}
+
+func TestTheResultsOfABatchAreBounded(t *testing.T) {
+	t.Parallel()
+	const most, items, declines = 64 << 10, 100, 100 * 400
+	for name, c := range map[string]struct {
+		port Port
+		body string
+		each int // what a result has at least, in the port's encoding
+	}{
+		"gRPC":                    {GRPC, strings.Repeat("x", 6000), 6000},
+		"JSON":                    {JSON, strings.Repeat("x", 6000), 6000},
+		"what JSON has to escape": {JSON, strings.Repeat("\x01", 1000), 6000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var done atomic.Int64
+			h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+				done.Add(1)
+				return echo(ctx, r)
+			}, func(l *Config) { l.Limits.BatchParallel, l.Limits.BatchResults = 1, most })
+			in := batchOf(items)
+			for _, item := range in.GetItems() {
+				item.GetJwsSign().Content = &cpmv1.JwsSignRequest_Body{Body: c.body}
+			}
+			results, size := askBatch(t, h, c.port, in)
+			const good = 10 // of a little more than 6,000 bytes
+			for i, r := range results {
+				text := r.GetError().GetErrorInformation().GetErrorDescription()
+				switch {
+				case i < good && r.GetJwsSign().GetBody() != c.body,
+					i == good && (refused(r) != "too-large" || !strings.Contains(text, "it was done")),
+					i > good && (refused(r) != "too-large" || !strings.Contains(text, "in a smaller one")):
+					t.Errorf("%d: %.200v", i, r)
+				}
+			}
+			if done.Load() != good+1 || size > most+declines {
+				t.Errorf("%d done, the answer has %d bytes", done.Load(), size)
+			}
+			if n := h.counts.outcomes(); n["ok"] != good || n["too-large"] != items-good {
+				t.Errorf("%v", n)
+			}
+			if n := strings.Count(h.log.String(), "port.declined"); n != 1 {
+				t.Errorf("%d lines of one batch", n)
+			}
+		})
+	}
+}
+
+func TestAResultThatCannotBeWrittenIsDeclinedAlone(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+		if r.FSP == "bad" {
+			return &cpm.Result{Payload: cpm.Payload{Message: &cpmv1.JwsSignResponse{Algorithm: "\xff"}}}, nil
+		}
+		return echo(ctx, r)
+	})
+	in := batchOf(3)
+	in.Items[1].Fsp = "bad"
+	results, _ := askBatch(t, h, JSON, in)
+	if results[0].GetJwsSign() == nil || refused(results[1]) != "internal" || results[2].GetJwsSign() == nil {
+		t.Error(results)
+	}
+}
