@@ -27,6 +27,8 @@ const (
 	Deadline    Reason = "deadline"           // the answer could not be there in time
 	LinkCredit  Reason = "link-credit"        // its part of what may be under way on a link is used up
 	Bytes       Reason = "bytes"              // too many bytes are being processed
+	Reading     Reason = "reading"            // too many bytes are being received
+	Calls       Reason = "calls"              // too many gRPC calls are open
 	AdapterBusy Reason = "adapter"            // an adapter across a link declined
 )
 

@@ -269,3 +269,23 @@ func TestTheSamplerLetsOneLineThroughInASecond(t *testing.T) {
 		}
 	})
 }
+
+func TestOfAnAmountNobodyHasAll(t *testing.T) {
+	r := NewRoom[string](100)
+	if r.Take("a", 101) || !r.Take("a", 40) || r.Take("a", 40) || !r.Take("a", 10) || r.Take("a", 2) {
+		t.Errorf("a alone has %d", r.Taken())
+	}
+	if !r.Take("b", 50) || r.Taken() != 100 || r.Take("c", 1) || !r.Take("a", 0) {
+		t.Error("who has nothing gets what is free")
+	}
+	r.Give("b", 50)
+	if r.Take("a", 10) || !r.TakeFree("a", 10) || r.TakeFree("b", 41) || !r.TakeFree("b", 40) {
+		t.Error("what has begun gets what is free, and no more")
+	}
+	r.Give("a", 60)
+	r.Give("b", 40)
+	r.Give("b", 0)
+	if r.Taken() != 0 || !r.Take("c", 100) {
+		t.Errorf("%d are taken", r.Taken())
+	}
+}

@@ -156,7 +156,7 @@ func (q *Queue[T]) judge(f Flow, deadline time.Time, effort time.Duration) *faul
 	}
 	wait := q.wait(f)
 	switch {
-	case !within(has, q.config.Most-q.count):
+	case !within(has, 1, q.config.Most-q.count):
 		return Decline(QueueFull, wait, "too many requests wait for this adapter; try again shortly")
 	case wait > 0 && !deadline.IsZero() && time.Until(deadline) < wait+q.scaled(effort):
 		return Decline(Deadline, wait, "the adapter is busy and could not answer in time; try again shortly")

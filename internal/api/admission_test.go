@@ -205,8 +205,8 @@ func TestABatchHasNoMoreUnderWayThanItsCallerMay(t *testing.T) {
 func TestOfWhatTheDoorItselfDeclinesAsBusyFewLinesAreWritten(t *testing.T) {
 	t.Parallel()
 	h := open(t, never(t), func(c *Config) { c.Limits.Calls = 1 })
-	h.calls.take(1)
-	defer h.calls.give(1)
+	h.calls.Enter(admission.Caller{})
+	defer h.calls.Leave(admission.Caller{})
 	began := time.Now()
 	for range 50 {
 		if _, err := h.dial().Process(t.Context(), signProcess()); status.Code(err) != codes.ResourceExhausted {

@@ -3,8 +3,7 @@
 //
 // A door reads and bounds a request, makes the caller's certificate a Principal, stamps the arrival, hands a cpm.Request
 // to the Processor and shows its answer or decline in the caller's protocol. It decides nothing else: access, routes,
-// keys and deadlines belong to the Processor. Limits hold before anything is allocated for what they limit, with the one
-// exception that Limits.Reading names.
+// keys and deadlines belong to the Processor. Limits hold before anything is allocated for what they limit.
 package api
 
 import (
@@ -83,9 +82,9 @@ type Door struct {
 	shapes     shapes
 	document   []byte
 	gate       *gate
-	reading    *budget
+	reading    *admission.Room[admission.Caller]
 	collection collection
-	calls      *budget
+	calls      *admission.Room[admission.Caller]
 	buffers    *buffers
 	tempo      *tempo
 	// closing is closed when the ports shall close; sessions are the streams that still read.
@@ -134,8 +133,8 @@ func New(c Config) *Door {
 	}
 	d.gate = newGate(d.metrics)
 	d.tempo = newTempo(d.metrics)
-	d.reading = newBudget(int64(d.limits.Reading))
-	d.calls = newBudget(int64(d.limits.Calls))
+	d.reading = admission.NewRoom[admission.Caller](d.limits.Reading)
+	d.calls = admission.NewRoom[admission.Caller](d.limits.Calls)
 	d.operations = newOperations()
 	d.shapes = newShapes(d.operations, &d.limits)
 	d.document = newDocument(d.operations, &d.limits)

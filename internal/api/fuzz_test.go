@@ -115,7 +115,7 @@ func FuzzProcessJSON(f *testing.F) {
 		default:
 			t.Fatalf("%d %s", w.status, w.body.String())
 		}
-		if d.reading.left.Load() != int64(d.limits.Reading) {
+		if d.reading.Taken() != 0 {
 			t.Fatal("bytes are still reserved")
 		}
 	})

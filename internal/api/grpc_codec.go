@@ -5,6 +5,8 @@ import (
 
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/mojaloop/cpm/internal/admission"
 )
 
 // frame is a message as it came, kept until somebody who can decline it decodes it.
@@ -14,6 +16,9 @@ type frame struct {
 	most, length int
 	// decoded is how many bytes were decoded, if any.
 	decoded int
+	// caller is whose it is, and pledge what is reserved for it.
+	caller admission.Caller
+	pledge pledge
 }
 
 func (f *frame) bytes() []byte {
@@ -25,6 +30,7 @@ func (f *frame) bytes() []byte {
 
 // free gives the memory back; the bytes may not be used any more.
 func (f *frame) free() {
+	f.pledge.give()
 	if f.data != nil {
 		f.data.Free()
 		f.data = nil

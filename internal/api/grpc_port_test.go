@@ -275,7 +275,7 @@ func TestTheNumberOfOpenCallsIsLimited(t *testing.T) {
 	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 		<-free
 		return echo(ctx, r)
-	}, func(c *Config) { c.Limits.Calls = 2 })
+	}, func(c *Config) { c.Limits.Calls = 3 })
 	client := h.dial()
 	results := make(chan error)
 	for range 2 {
@@ -284,7 +284,7 @@ func TestTheNumberOfOpenCallsIsLimited(t *testing.T) {
 			results <- err
 		}()
 	}
-	waitFor(t, func() bool { return h.calls.left.Load() == 0 })
+	waitFor(t, func() bool { return h.calls.Taken() == 2 })
 	if _, err := client.Process(t.Context(), signProcess()); kindOfStatus(t, err) != "busy" {
 		t.Error(err)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
@@ -47,7 +49,7 @@ func (d *Door) ServeGRPC(ctx context.Context, l net.Listener, c *tls.Config) err
 
 func (d *Door) grpcServer(requests context.Context) *grpc.Server {
 	s := grpc.NewServer(
-		grpc.Creds(shaken{}),
+		grpc.Creds(shaken{d}),
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.UnknownServiceHandler(d.unknownMethod),
 		grpc.MaxRecvMsgSize(d.limits.Batch),
@@ -57,6 +59,7 @@ func (d *Door) grpcServer(requests context.Context) *grpc.Server {
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.InTapHandle(stoppable(requests)),
+		grpc.ReadBufferSize(0), // watched has it
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: d.limits.IdleTimeout, Time: time.Minute, Timeout: 20 * time.Second,
 		}),
@@ -106,19 +109,25 @@ func (d *Door) closeGRPC(ctx context.Context, s *grpc.Server) {
 }
 
 // shaken are the credentials of connections that the listener has authenticated.
-type shaken struct{}
+type shaken struct{ door *Door }
 
 // ServerHandshake names the caller of a connection, once for all its requests.
-func (shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+func (s shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	address := c.RemoteAddr().String()
 	t, ok := c.(*tls.Conn)
 	if !ok {
 		p := cpm.Principal{Kind: cpm.PrincipalLoopback, Name: "dev", Address: address}
-		return c, &identity{principal: p, pace: paceOf(c)}, nil
+		return s.watch(c, &identity{principal: p, pace: paceOf(c)})
 	}
 	id := &identity{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}, pace: paceOf(t)}
 	id.principal, id.refused = nameOf(t.ConnectionState().VerifiedChains[0][0], address)
-	return c, id, nil
+	return s.watch(c, id)
+}
+
+// watch has the connection's frames followed.
+func (s shaken) watch(c net.Conn, id *identity) (net.Conn, credentials.AuthInfo, error) {
+	id.arrivals = s.door.arrivalsAt(admission.CallerOf(id.principal))
+	return &watched{Conn: c, ahead: bufio.NewReaderSize(c, framesAhead), arrivals: id.arrivals}, id, nil
 }
 
 // ClientHandshake is never called: these are a server's credentials.
@@ -143,6 +152,7 @@ type identity struct {
 	principal cpm.Principal
 	refused   *fault.Error
 	pace      *pace
+	arrivals  *arrivals
 }
 
 // AuthType names the way callers are authenticated.

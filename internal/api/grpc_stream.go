@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 )
@@ -33,6 +34,7 @@ type session struct {
 	id     string
 	caller cpm.Principal
 	pace   *pace
+	coming *arrival
 	trace  cpm.TraceParent
 	// window has one entry for each request under way; when it is full the stream is not read, and the caller's sending
 	// stops by flow control.
@@ -50,7 +52,7 @@ type session struct {
 
 func (d *Door) session(stream grpc.ServerStream) *session {
 	return &session{
-		door: d, stream: stream, ctx: stream.Context(), id: d.newID(),
+		door: d, stream: stream, ctx: stream.Context(), id: d.newID(), coming: arrivalOf(stream.Context()),
 		trace:  traceOf(metadata.ValueFromIncomingContext(stream.Context(), "traceparent")),
 		window: make(chan struct{}, d.limits.StreamWindow), ids: map[uint64]struct{}{},
 		jobs: make(chan *frame), workers: make(chan struct{}, d.limits.StreamWindow),
@@ -60,6 +62,7 @@ func (d *Door) session(stream grpc.ServerStream) *session {
 // stream serves one stream until the caller ends it or the port closes.
 func (d *Door) stream(_ any, stream grpc.ServerStream) error {
 	s := d.session(stream)
+	defer s.coming.leave()
 	var done context.CancelFunc
 	s.work, done = working(s.ctx)
 	defer done()
@@ -67,12 +70,12 @@ func (d *Door) stream(_ any, stream grpc.ServerStream) error {
 	id, e := identityOf(s.ctx)
 	s.caller, s.pace = id.principal, id.pace
 	if e == nil {
-		e = d.openCall()
+		e = d.openCall(admission.CallerOf(s.caller))
 	}
 	if e != nil {
 		return s.refuse(e)
 	}
-	defer d.calls.give(1)
+	defer d.calls.Leave(admission.CallerOf(s.caller))
 	return s.run()
 }
 
@@ -91,6 +94,10 @@ func (s *session) run() error {
 			s.close()
 			s.answering.Wait()
 			return statusOf(shuttingDown(), s.id)
+		case <-s.coming.refusing():
+			// The call ends at once, and with it what is under way: gRPC lets more of the message come until then.
+			s.close()
+			return s.refuse(s.coming.refusal())
 		case <-tick.C:
 			s.thin()
 		}
@@ -112,19 +119,25 @@ func (s *session) thin() {
 func (s *session) refuse(e *fault.Error) error {
 	q := s.door.begin(GRPC, s.id, s.caller, s.pace)
 	s.door.conclude(s.ctx, &q, e)
+	s.stream.SetTrailer(adviceOf(e))
 	return statusOf(e, s.id)
 }
 
 // read takes requests until the caller has no more.
 func (s *session) read() error {
+	caller := admission.CallerOf(s.caller)
 	for {
 		select {
 		case s.window <- struct{}{}:
 		case <-s.ctx.Done():
 			return s.ctx.Err()
 		}
-		f := new(frame)
-		switch err := s.stream.RecvMsg(f); {
+		f := &frame{caller: caller}
+		s.coming.turned()
+		err := s.stream.RecvMsg(f)
+		s.coming.turned()
+		f.pledge = s.coming.claim(f.length)
+		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case status.Code(err) == codes.Canceled:

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
@@ -26,14 +27,26 @@ type tapped struct {
 	stop context.CancelFunc
 	// requests ends when accepted requests are waited for no longer.
 	requests context.Context
+	// arrival is what is on its way to the call, nil where nobody follows.
+	arrival *arrival
 }
 
 // stoppable gives each call a context that its handler can end.
 func stoppable(requests context.Context) tap.ServerInHandle {
-	return func(ctx context.Context, _ *tap.Info) (context.Context, error) {
-		ctx, cancel := context.WithCancel(ctx) //nolint:gosec // the handler has it; without one it ends with the call
-		return context.WithValue(ctx, tapKey{}, tapped{cancel, requests}), nil
+	return func(ctx context.Context, i *tap.Info) (context.Context, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		t := tapped{stop: cancel, requests: requests}
+		if id, _ := identityOf(ctx); id.arrivals != nil {
+			t.arrival = id.arrivals.begin(ctx, cancel, i.FullMethodName == cpmv1.CryptographicService_Stream_FullMethodName)
+		}
+		return context.WithValue(ctx, tapKey{}, t), nil
 	}
+}
+
+// arrivalOf is what is on its way to a call. Its handler has to leave it.
+func arrivalOf(call context.Context) *arrival {
+	t, _ := call.Value(tapKey{}).(tapped)
+	return t.arrival
 }
 
 // working is the context for what is done with a request of a call. It ends with the call, and when accepted requests are
@@ -65,7 +78,9 @@ func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) g
 		x := &rpc{door: d, ctx: ctx, in: frame{most: most}}
 		defer func() { d.collection.after(x.in.decoded) }()
 		defer x.in.free()
+		defer arrivalOf(ctx).leave()
 		id, e := identityOf(ctx)
+		x.in.caller = admission.CallerOf(id.principal)
 		x.inquiry = d.begin(GRPC, d.newID(), id.principal, id.pace)
 		x.trace = traceOf(metadata.ValueFromIncomingContext(ctx, "traceparent"))
 		_ = grpc.SetHeader(ctx, metadata.MD{"x-request-id": {x.id}})
@@ -83,10 +98,10 @@ func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) g
 }
 
 func (x *rpc) answer(receive func(any) error, serve func(*rpc) (proto.Message, *fault.Error)) (out proto.Message, e *fault.Error) {
-	if e = x.door.openCall(); e != nil {
+	if e = x.door.openCall(x.in.caller); e != nil {
 		return nil, e
 	}
-	defer x.door.calls.give(1)
+	defer x.door.calls.Leave(x.in.caller)
 	if e = x.door.admit(x.ctx, &x.inquiry); e != nil {
 		return nil, e
 	}
@@ -109,9 +124,10 @@ func (x *rpc) answer(receive func(any) error, serve func(*rpc) (proto.Message, *
 	return serve(x)
 }
 
-func (d *Door) openCall() *fault.Error {
-	if !d.calls.take(1) {
-		return fault.New(fault.Busy, "too many calls at once, try again").After(time.Second)
+// openCall takes one of the calls that may be open, which has to leave.
+func (d *Door) openCall(c admission.Caller) *fault.Error {
+	if !d.calls.Enter(c) {
+		return admission.Decline(admission.Calls, time.Second, "too many calls at once, try again")
 	}
 	return nil
 }
@@ -122,9 +138,17 @@ func (x *rpc) receive(receive func(any) error) *fault.Error {
 		timer := time.AfterFunc(x.door.limits.ReadTimeout, t.stop)
 		defer timer.Stop()
 	}
+	coming := arrivalOf(x.ctx)
+	if e := coming.await(); e != nil {
+		return e
+	}
 	if err := receive(&x.in); err != nil {
+		if e := coming.refusal(); e != nil {
+			return e
+		}
 		return notReceived(err)
 	}
+	x.in.pledge = coming.claim(x.in.length)
 	x.arrival = x.door.now()
 	return nil
 }
@@ -172,10 +196,12 @@ func (d *Door) decode(f *frame, most int, s *shape, m proto.Message) *fault.Erro
 	if max(size, f.length) > most {
 		return tooLarge("the request has more than %d bytes", most)
 	}
-	if !d.reading.take(size) {
-		return fault.New(fault.Busy, "too many bytes of requests at once, try again").After(time.Second)
+	if f.pledge.n == 0 {
+		if !d.reading.Take(f.caller, size) {
+			return tooMuchRead()
+		}
+		defer d.reading.Give(f.caller, size)
 	}
-	defer d.reading.give(size)
 	if e := s.check(f.bytes()); e != nil {
 		return e
 	}
@@ -209,6 +235,7 @@ func adviceOf(e *fault.Error) metadata.MD {
 
 // unknownMethod declines calls of methods and services that do not exist; gRPC's own decline would echo the name.
 func (d *Door) unknownMethod(_ any, s grpc.ServerStream) error {
+	defer arrivalOf(s.Context()).leave()
 	id, _ := identityOf(s.Context())
 	q := d.begin(GRPC, d.newID(), id.principal, id.pace)
 	e := fault.New(fault.Unsupported, "no such method")

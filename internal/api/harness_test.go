@@ -266,11 +266,11 @@ func (h *house) close() {
 			h.t.Errorf("%d connections open on %s", n, p)
 		}
 	}
-	if left := h.reading.left.Load(); left != int64(h.limits.Reading) {
-		h.t.Errorf("%d bytes of the reading budget left of %d", left, h.limits.Reading)
+	if n := h.reading.Taken(); n != 0 {
+		h.t.Errorf("%d bytes of requests are still reserved", n)
 	}
-	if left := h.calls.left.Load(); left != int64(h.limits.Calls) {
-		h.t.Errorf("%d calls left of %d", left, h.limits.Calls)
+	if n := h.calls.Taken(); n != 0 {
+		h.t.Errorf("%d calls are still open", n)
 	}
 }
 

@@ -147,7 +147,7 @@ func TestTheReadingBudgetIsShared(t *testing.T) {
 	first, firstAnswer := raw(t, h)
 	tell(t, first, "POST /v1/fsps/f/jws/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{")
 	client := h.http()
-	waitFor(t, func() bool { return h.reading.left.Load() < 8<<10 })
+	waitFor(t, func() bool { return h.reading.Taken() > 56<<10 })
 	for _, body := range []io.Reader{strings.NewReader(strings.Repeat(" ", 8<<10)), io.NewSectionReader(spaces{}, 0, 20<<10)} {
 		a := post(t, client, h.url("/v1/fsps/f/jws/sign"), body)
 		if a.status != 429 || a.kind(t) != "busy" || a.header.Get("Retry-After") != "1" {

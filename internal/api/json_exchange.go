@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/fault"
 )
 
@@ -95,15 +96,16 @@ func (b *body) tooLong() *fault.Error {
 
 // grow gives the body room for n bytes. A body of known length grows once.
 func (b *body) grow(n int) *fault.Error {
-	if !b.door.reading.take(n) {
-		return fault.New(fault.Busy, "too many bytes of requests at once, try again").After(time.Second)
+	who := admission.CallerOf(b.caller)
+	if !b.door.reading.Take(who, n) {
+		return tooMuchRead()
 	}
 	larger := b.door.buffers.get(n)
 	if b.in != nil {
 		*larger = append(*larger, *b.in...)
 		b.door.buffers.put(b.in)
 	}
-	b.door.reading.give(b.reserved)
+	b.door.reading.Give(who, b.reserved)
 	b.in, b.reserved = larger, n
 	b.held += n
 	return nil
@@ -126,7 +128,7 @@ func (b *body) release() {
 		b.door.buffers.put(b.in)
 		b.in = nil
 	}
-	b.door.reading.give(b.reserved)
+	b.door.reading.Give(admission.CallerOf(b.caller), b.reserved)
 	b.reserved = 0
 }
 

@@ -24,13 +24,15 @@ type Limits struct {
 	// Headers is how many headers a message may have. HeaderName and HeaderValue bound one, in bytes; HeaderValue is also
 	// the bound of every other text beside the body.
 	Headers, HeaderName, HeaderValue int
-	// Reading is how many bytes of requests may be held in all before they are decoded. HTTP bodies are reserved before they
-	// are read. gRPC tells nobody how long a message is before it is complete: what is still arriving there is bounded by
-	// Calls and Batch only.
+	// Reading is how many bytes of requests may be held in all before they are decoded. They are reserved when the length of a
+	// request is known, before it is read. A caller has at most as many as are left free then, and so it is with Connections
+	// and Calls: one caller alone has half.
 	Reading int
-	// Connections is how many connections each port has at once; further ones wait to be accepted.
+	// Connections is how many connections each port has at once; further ones wait to be accepted. A caller's are counted from
+	// the handshake on, and those that are too many are closed then.
 	Connections int
-	// Calls is how many gRPC calls may be open at once, and CallsPerConnection how many of one connection.
+	// Calls is how many gRPC calls may be open at once, and CallsPerConnection how many of one connection; there, further ones
+	// wait.
 	Calls, CallsPerConnection int
 	// StreamWindow is how many requests of one stream are under way at once; the stream is not read while it is full.
 	StreamWindow int
@@ -51,8 +53,8 @@ func DefaultLimits() Limits {
 		Body: 5 << 20, Message: 12 << 20, Batch: 32 << 20, Unannounced: 3 << 20,
 		BatchItems: 1000, BatchParallel: 2 * runtime.GOMAXPROCS(0), BatchResults: 48 << 20,
 		Headers: 256, HeaderName: 256, HeaderValue: 32 << 10,
-		Reading: 256 << 20, Connections: 1024,
-		Calls: 4096, CallsPerConnection: 512, StreamWindow: 256, HeaderBytes: 64 << 10,
+		Reading: 256 << 20, Connections: 2048,
+		Calls: 4096, CallsPerConnection: 256, StreamWindow: 256, HeaderBytes: 64 << 10,
 		HandshakeTimeout: 5 * time.Second, HeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 120 * time.Second,
 		Drain: 30 * time.Second, Linger: 250 * time.Millisecond,

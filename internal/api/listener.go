@@ -32,6 +32,8 @@ type listener struct {
 	// places has one entry for each connection; open are the connections.
 	places chan struct{}
 	open   sync.Map
+	// callers are those of the connections whose handshake is done.
+	callers *admission.Room[admission.Caller]
 	// broken is closed, after failed is set, when the port accepts no more; handshakes under way may still become ready.
 	broken chan struct{}
 	// done is closed by Close; cancel ends the handshakes under way, wait waits for them.
@@ -57,7 +59,7 @@ func (d *Door) listen(ctx context.Context, p Port, l net.Listener, c *tls.Config
 	n := &listener{
 		Listener: l, door: d, port: p, tls: c, cancel: cancel,
 		ready: make(chan net.Conn), places: make(chan struct{}, d.limits.Connections), broken: make(chan struct{}),
-		done: make(chan struct{}),
+		done: make(chan struct{}), callers: admission.NewRoom[admission.Caller](d.limits.Connections),
 	}
 	n.wait.Go(func() { n.acceptAll(ctx) })
 	return n, nil
@@ -109,6 +111,9 @@ func (n *listener) acceptAll(ctx context.Context) {
 }
 
 func (n *listener) leave(c *place) {
+	if c.counted.Load() {
+		n.callers.Leave(c.pace.caller)
+	}
 	n.open.Delete(c)
 	n.door.metrics.Connections(n.port, -1)
 	<-n.places
@@ -188,6 +193,9 @@ func (n *listener) welcome(ctx context.Context, c *place) {
 		return
 	}
 	c.pace.belongsTo(callerOf(conn))
+	if !n.count(ctx, c) {
+		return
+	}
 	if n.port == JSON { // of gRPC the first reading waits
 		c.pace.wait(n.done)
 	}
@@ -198,6 +206,20 @@ func (n *listener) welcome(ctx context.Context, c *place) {
 	case <-n.done:
 		_ = c.Close()
 	}
+}
+
+// count counts the connection as its caller's, or closes it when that one has too many.
+func (n *listener) count(ctx context.Context, c *place) bool {
+	if n.callers.Enter(c.pace.caller) {
+		c.counted.Store(true)
+		return true
+	}
+	_ = c.Close()
+	if skipped, ok := n.door.sampler.Pass("port.crowded"); ok {
+		n.door.log.LogAttrs(ctx, slog.LevelWarn, "the caller has too many connections", obs.Event("port.crowded"), slog.String("port", string(n.port)),
+			slog.String("caller", c.pace.caller.Name), slog.String("address", c.RemoteAddr().String()), skippedLines(skipped))
+	}
+	return false
 }
 
 func (n *listener) shake(ctx context.Context, c *place) (net.Conn, error) {
@@ -238,6 +260,8 @@ type place struct {
 	closed chan struct{}
 	// spoken says that the peer has sent something.
 	spoken atomic.Bool
+	// counted says that it is one of its caller's.
+	counted atomic.Bool
 	// ahead reads from the connection, if it is one for many requests; pace is how it is read.
 	ahead *bufio.Reader
 	pace  pace

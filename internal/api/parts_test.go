@@ -40,18 +40,6 @@ func TestBuffersAreReusedWithinTheirClass(t *testing.T) {
 	}
 }
 
-func TestBudget(t *testing.T) {
-	t.Parallel()
-	b := newBudget(10)
-	if !b.take(10) || b.take(1) {
-		t.Error("not ten")
-	}
-	b.give(4)
-	if b.take(5) || !b.take(4) {
-		t.Error("not four")
-	}
-}
-
 func TestLimitsHaveDefaults(t *testing.T) {
 	t.Parallel()
 	if (Limits{}).orDefault() != DefaultLimits() {

@@ -142,7 +142,11 @@ const worthALine = time.Second
 
 // charge makes the connection pay for a decline as busy. Once a second it says who is kept from being read for long.
 func (d *Door) charge(ctx context.Context, q *inquiry, e *fault.Error) {
-	pays := q.pace.declined(q.price, aboutFSP(admission.ReasonOf(e)))
+	why := admission.ReasonOf(e)
+	if ofTheDoor(why) {
+		return
+	}
+	pays := q.pace.declined(q.price, aboutFSP(why))
 	if pays < worthALine {
 		return
 	}
@@ -157,6 +161,9 @@ func (d *Door) charge(ctx context.Context, q *inquiry, e *fault.Error) {
 
 // aboutFSP says that a limit of the FSP was the reason, which the caller may have met with one of many it asks for.
 func aboutFSP(r admission.Reason) bool { return r == admission.FSPRate || r == admission.FSPMany }
+
+// ofTheDoor says that what all callers share at the door was the reason, which may be others' doing.
+func ofTheDoor(r admission.Reason) bool { return r == admission.Reading || r == admission.Calls }
 
 // logDecline logs of those who ask for too much one in a second.
 func (d *Door) logDecline(ctx context.Context, q *inquiry, e *fault.Error) {

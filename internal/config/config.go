@@ -98,7 +98,7 @@ type Metrics struct {
 
 // Limits bound what one CPM takes on at a time.
 type Limits struct {
-	// Connections open at a time, for each Mojaloop port. More are accepted only when one ends.
+	// Connections open at a time, for each Mojaloop port. More are accepted only when one ends. One caller alone may have half of them.
 	Connections int `yaml:"connections" env:"CPM_LIMITS_CONNECTIONS"`
 	// Bytes of requests being worked on, in all; more are declined as busy. At least 33554432 (32 MiB), the largest batch.
 	BytesInFlight int64 `yaml:"bytesInFlight" env:"CPM_LIMITS_BYTES_IN_FLIGHT"`

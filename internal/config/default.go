@@ -19,7 +19,7 @@ func Default() Config {
 			Probes:       "127.0.0.1:7830",
 		},
 		Log:          Log{Level: "info", Format: "json"},
-		Limits:       Limits{Connections: 1024, BytesInFlight: 256 << 20, RequestTimeout: 30 * time.Second},
+		Limits:       Limits{Connections: 2048, BytesInFlight: 256 << 20, RequestTimeout: 30 * time.Second},
 		DrainTimeout: 20 * time.Second,
 	}
 }

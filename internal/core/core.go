@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/keys"
@@ -68,7 +69,7 @@ type Core struct {
 	runners   *runners
 	attached  *attachments
 	commands  *tally[cpm.CommandName]
-	bytes     budget
+	bytes     *admission.Room[admission.Caller]
 	quotas    *quotas
 	published publications
 	started   time.Time
@@ -107,7 +108,7 @@ func New(c Config) *Core {
 	}
 	core.usage = newUsage(c.Store.TakeUses, core.log)
 	core.agreement.born = time.Now()
-	core.bytes.limit = c.BytesInFlight
+	core.bytes = admission.NewRoom[admission.Caller](int(c.BytesInFlight))
 	for _, row := range cpm.Operations() {
 		core.rows[row.Operation] = row
 	}

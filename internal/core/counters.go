@@ -67,19 +67,3 @@ func (c *Core) Late() uint64 {
 	}
 	return n
 }
-
-// budget bounds the bytes in flight.
-type budget struct {
-	limit int64
-	used  atomic.Int64
-}
-
-func (b *budget) take(n int64) bool {
-	if b.used.Add(n) > b.limit {
-		b.used.Add(-n)
-		return false
-	}
-	return true
-}
-
-func (b *budget) give(n int64) { b.used.Add(-n) }

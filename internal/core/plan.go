@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/canon"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
@@ -58,11 +59,11 @@ func (p *plan) run(ctx context.Context) (out proto.Message, err error) {
 		return nil, err
 	}
 	// The plan reads the message itself, and its steps take their own sizes on top.
-	size := int64(p.request.Size)
-	if !p.core.bytes.take(size) {
+	who, size := admission.CallerOf(p.request.Caller), p.request.Size
+	if !p.core.bytes.Take(who, size) {
 		return nil, tooManyBytes()
 	}
-	defer p.core.bytes.give(size)
+	defer p.core.bytes.Give(who, size)
 	return p.carry(ctx)
 }
 
@@ -83,7 +84,7 @@ func step[M proto.Message](ctx context.Context, p *plan, word string, f cpm.FSP,
 	done, err = p.core.process(ctx, &cpm.Request{
 		ID: r.ID + "-" + word, FSP: f, Operation: o, Caller: r.Caller, Trace: r.Trace, Arrival: r.Arrival,
 		Size: proto.Size(m), Payload: cpm.Payload{Message: m},
-	})
+	}, p.core.bytes.TakeFree)
 	if err != nil {
 		p.shed = errors.Is(err, fault.Busy)
 		return answer, nil, err

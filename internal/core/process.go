@@ -44,11 +44,11 @@ func (c *Core) Process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 	if c.rows[r.Operation].Planned {
 		return c.carryOut(ctx, r)
 	}
-	return c.process(ctx, r)
+	return c.process(ctx, r, c.bytes.Take)
 }
 
-// process performs a request that was let in, or a step of a plan that was.
-func (c *Core) process(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+// process performs a request that was let in, or a step of a plan that was, whose bytes it takes.
+func (c *Core) process(ctx context.Context, r *cpm.Request, take func(admission.Caller, int) bool) (*cpm.Result, error) {
 	t := &trip{request: r}
 	if err := c.admit(t); err != nil {
 		return nil, c.declined(ctx, t, err)
@@ -59,10 +59,11 @@ func (c *Core) process(ctx context.Context, r *cpm.Request) (*cpm.Result, error)
 		return nil, c.declined(ctx, t, err)
 	}
 	defer place.Leave()
-	if !c.bytes.take(int64(r.Size)) {
+	who := admission.CallerOf(r.Caller)
+	if !take(who, r.Size) {
 		return nil, c.declined(ctx, t, tooManyBytes())
 	}
-	defer c.bytes.give(int64(r.Size))
+	defer c.bytes.Give(who, r.Size)
 	t.deadline = c.deadline(ctx, t)
 	inner, cancel := context.WithDeadline(ctx, t.deadline.Add(-hop))
 	defer cancel()

@@ -1,0 +1,315 @@
+package api
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mojaloop/cpm/internal/admission"
+	"github.com/mojaloop/cpm/internal/fault"
+)
+
+const (
+	// small is the size of a gRPC message that may arrive without being counted: of each call there is at most a window of them.
+	small = 16 << 10
+	// fewPieces and leastPiece bound the number of frames in which a message comes: each costs memory beside its bytes.
+	fewPieces, leastPiece = 64, 512
+	// mostStray is how many bytes may come, between two writings, for calls that have ended. Who is told so and stops sending
+	// has no more under way than the window of its connection.
+	mostStray = 2 * connectionWindow
+)
+
+// arrivals knows of the messages that are on their way to a gRPC connection. gRPC opens the window for all of a message as soon
+// as it knows how long it is and tells nobody before it is there. So the frames are followed beside it: a message that is not
+// small is reserved, in the amount all requests share, when its length is known, and the call ends when there is no room.
+type arrivals struct {
+	room     *admission.Room[admission.Caller]
+	caller   admission.Caller
+	longest  int           // message that gRPC takes
+	most     int           // calls of the connection at once
+	patience time.Duration // for a message of a stream to be whole
+	framing  framing       // of the one who reads
+	stray    atomic.Int64
+
+	mu    sync.Mutex // guards what follows, and the arrivals
+	calls map[uint32]*arrival
+	over  bool
+}
+
+// arrivalsAt are those of a connection of a caller.
+func (d *Door) arrivalsAt(c admission.Caller) *arrivals {
+	return &arrivals{
+		room: d.reading, caller: c, longest: d.limits.Batch, most: d.limits.CallsPerConnection, patience: d.limits.ReadTimeout,
+		framing: framing{preface: prefaceBytes}, calls: map[uint32]*arrival{},
+	}
+}
+
+// arrival is what is on its way to one call.
+type arrival struct {
+	of     *arrivals
+	id     uint32
+	stream bool // of many messages
+	call   context.Context
+	stop   context.CancelFunc // ends the reading of the call
+	// told is closed when a message is let in, if it is the only one, or when it is not; then refused says why.
+	told chan struct{}
+	// turns is odd while the call waits for a message.
+	turns atomic.Int64
+
+	refused *fault.Error
+	known   bool // told is closed
+	prefix  [5]byte
+	have    int // bytes of prefix
+	size    int // of the message that is on its way
+	left    int // how much of it is missing
+	pieces  int
+	held    int // bytes reserved that the call has not taken over
+	timer   *time.Timer
+	since   time.Time // when the timer last began; zero while the message need not be waited for
+	turn    int64     // of turns at that time
+}
+
+// begin is told of a call whose HEADERS have just been read.
+func (a *arrivals) begin(call context.Context, stop context.CancelFunc, stream bool) *arrival {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over {
+		return nil
+	}
+	if len(a.calls) >= 2*a.most { // gRPC answers some calls by itself, whose end nobody tells of
+		for _, c := range a.calls {
+			if c.call.Err() != nil {
+				c.drop()
+			}
+		}
+	}
+	c := &arrival{of: a, id: a.framing.stream, stream: stream, call: call, stop: stop, told: make(chan struct{})}
+	if a.framing.ends && !stream {
+		c.tell()
+	}
+	a.calls[c.id] = c
+	return c
+}
+
+// see follows what was read, and says whether the connection may go on.
+func (a *arrivals) see(in []byte) bool {
+	for len(in) > 0 {
+		data, n, whole := a.framing.next(in)
+		in = in[n:]
+		if ends := whole && a.framing.data && a.framing.ends; len(data) > 0 || ends {
+			if !a.take(data, whole, ends) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// take takes data of the stream that is read.
+func (a *arrivals) take(data []byte, whole, ends bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := a.calls[a.framing.stream]
+	if c == nil || c.refused != nil {
+		return a.stray.Add(int64(len(data))) <= mostStray
+	}
+	if c.take(data); whole {
+		c.pieces++
+	}
+	c.watch()
+	if ends && !c.stream {
+		c.tell()
+	}
+	return true
+}
+
+// end gives everything back: the connection is closed.
+func (a *arrivals) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+	for _, c := range a.calls {
+		c.drop()
+	}
+}
+
+// take follows the messages of a call.
+func (c *arrival) take(data []byte) {
+	for len(data) > 0 && c.refused == nil {
+		if c.left > 0 {
+			n := min(c.left, len(data))
+			c.left -= n
+			data = data[n:]
+			continue
+		}
+		if c.have == 0 {
+			c.pieces = 0
+		}
+		n := copy(c.prefix[c.have:], data)
+		data = data[n:]
+		if c.have += n; c.have == len(c.prefix) {
+			c.have = 0
+			c.announced(int(binary.BigEndian.Uint32(c.prefix[1:])))
+		}
+	}
+}
+
+// announced reserves a message, or refuses it. What is too long gRPC refuses by itself, before it lets it come.
+func (c *arrival) announced(n int) {
+	c.size, c.left = n, n
+	if n > small && n <= c.of.longest {
+		if !c.of.room.Take(c.of.caller, n) {
+			c.refuse(tooMuchRead())
+			return
+		}
+		c.held += n
+	}
+	if !c.stream {
+		c.tell()
+	}
+}
+
+// watch bounds how a message that is not whole yet comes: in how many pieces, and of a stream also in what time.
+func (c *arrival) watch() {
+	partial := c.left > 0 || c.have > 0
+	switch {
+	case c.refused != nil:
+	case partial && c.pieces > fewPieces+c.size/leastPiece:
+		c.refuse(fault.New(fault.Invalid, "the message comes in too many pieces"))
+	case !partial:
+		c.since = time.Time{}
+	case c.stream && c.since.IsZero():
+		c.since, c.turn = time.Now(), c.turns.Load()
+		if c.timer == nil {
+			c.timer = time.AfterFunc(c.of.patience, c.look)
+		} else {
+			c.timer.Reset(c.of.patience)
+		}
+	}
+}
+
+// look refuses a message that did not come for so long while its call waited for nothing else. A call that is busy with earlier
+// ones does not let it come.
+func (c *arrival) look() {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if c.since.IsZero() || c.refused != nil {
+		return
+	}
+	if rest := c.of.patience - time.Since(c.since); rest > 0 {
+		c.timer.Reset(rest)
+		return
+	}
+	if turn := c.turns.Load(); turn%2 == 0 || turn != c.turn {
+		c.since, c.turn = time.Now(), turn
+		c.timer.Reset(c.of.patience)
+		return
+	}
+	c.refuse(fault.New(fault.Timeout, "the request did not arrive in time"))
+}
+
+func (c *arrival) refuse(e *fault.Error) {
+	c.refused = e
+	if c.known {
+		c.stop()
+	}
+	c.tell()
+}
+
+func (c *arrival) tell() {
+	if !c.known {
+		c.known = true
+		close(c.told)
+	}
+}
+
+// refusal says why a message was refused, if one was.
+func (c *arrival) refusal() *fault.Error {
+	if c == nil {
+		return nil
+	}
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	return c.refused
+}
+
+// await waits until the only message of a call is let in or refused, or the call ends.
+func (c *arrival) await() *fault.Error {
+	if c == nil {
+		return nil
+	}
+	select {
+	case <-c.told:
+	case <-c.call.Done():
+	}
+	return c.refusal()
+}
+
+// refusing is closed when a message of a stream is refused.
+func (c *arrival) refusing() <-chan struct{} {
+	if c == nil {
+		return nil
+	}
+	return c.told
+}
+
+// turned is told when the call begins to wait for a message, and when it has one.
+func (c *arrival) turned() {
+	if c != nil {
+		c.turns.Add(1)
+	}
+}
+
+// claim takes over what is reserved for a message of n bytes, which has come.
+func (c *arrival) claim(n int) pledge {
+	if c == nil || n <= small {
+		return pledge{}
+	}
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	n = min(n, c.held)
+	c.held -= n
+	return pledge{c.of.room, c.of.caller, n}
+}
+
+// leave is told when the call has ended.
+func (c *arrival) leave() {
+	if c == nil {
+		return
+	}
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	c.drop()
+}
+
+func (c *arrival) drop() {
+	delete(c.of.calls, c.id)
+	c.since = time.Time{}
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.of.room.Give(c.of.caller, c.held)
+	c.held = 0
+}
+
+// pledge is what is reserved for a request that has come.
+type pledge struct {
+	room   *admission.Room[admission.Caller]
+	caller admission.Caller
+	n      int
+}
+
+// give gives it back, once.
+func (p *pledge) give() {
+	if p.n > 0 {
+		p.room.Give(p.caller, p.n)
+		p.n = 0
+	}
+}
+
+// tooMuchRead is the decline of a request for which there is no room while it is read.
+func tooMuchRead() *fault.Error {
+	return admission.Decline(admission.Reading, time.Second, "too many bytes of requests at once, try again")
+}
