@@ -96,3 +96,43 @@ func TestAResultThatCannotBeWrittenIsDeclinedAlone(t *testing.T) {
 		t.Error(results)
 	}
 }
+
+func TestABatchIsAmongTheBytesOfRequestsUntilItIsAnswered(t *testing.T) {
+	t.Parallel()
+	for _, p := range []Port{JSON, GRPC} {
+		t.Run(string(p), func(t *testing.T) {
+			t.Parallel()
+			r := &held{free: make(chan struct{})}
+			h := open(t, func(ctx context.Context, q *cpm.Request) (*cpm.Result, error) {
+				if q.FSP == "other" {
+					return echo(ctx, q)
+				}
+				return r.process(ctx, q)
+			}, func(c *Config) { c.Limits.Reading = 100 << 10 })
+			in, other := batchOf(1), signProcess()
+			other.Fsp = "other"
+			body := strings.Repeat("x", 60<<10)
+			for _, m := range []*cpmv1.ProcessRequest{in.Items[0], other} {
+				m.GetJwsSign().Content = &cpmv1.JwsSignRequest_Body{Body: body}
+			}
+			done := make(chan *cpmv1.ProcessResponse, 1)
+			go func() {
+				results, _ := askBatch(t, h, p, in)
+				done <- results[0]
+			}()
+			waitFor(t, func() bool { return r.started.Load() == 1 })
+			client := h.dial()
+			if _, err := client.Process(t.Context(), other); kindOfStatus(t, err) != "busy" {
+				t.Error(err)
+			}
+			close(r.free)
+			if a := <-done; a.GetJwsSign().GetBody() != body {
+				t.Errorf("%.200v", a)
+			}
+			waitFor(t, func() bool {
+				_, err := client.Process(t.Context(), other)
+				return err == nil
+			})
+		})
+	}
+}

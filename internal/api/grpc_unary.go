@@ -177,11 +177,18 @@ func (d *Door) unaryProcess(x *rpc) (proto.Message, *fault.Error) {
 	return out, nil
 }
 
+// unaryBatch keeps the bytes of a batch reserved until its last item is done: those of an item are among the bytes in process only
+// while it has its turn.
 func (d *Door) unaryBatch(x *rpc) (proto.Message, *fault.Error) {
+	size := len(x.in.bytes())
 	var in cpmv1.BatchRequest
 	if e := d.decode(&x.in, d.limits.Batch, d.shapes.batchRequest, &in); e != nil {
 		return nil, e
 	}
+	if !d.reading.Take(x.in.caller, size) {
+		return nil, tooMuchRead()
+	}
+	defer d.reading.Give(x.in.caller, size)
 	out := newMessages(len(in.GetItems()))
 	if e := d.batch(x.ctx, &x.inquiry, in.GetItems(), out); e != nil {
 		return nil, e

@@ -26,6 +26,9 @@ type exchange struct {
 	// unread says that the body has not been read to its end; late that the caller was too slow to send it.
 	unread, late bool
 	written      bool
+	// keeps says that what is reserved for the body, kept, stays so when it has been decoded.
+	keeps bool
+	kept  int
 	// size is the length of the body that was read, held how many bytes were taken to read it.
 	size, held int
 }
@@ -127,6 +130,9 @@ func (b *body) release() {
 	if b.in != nil {
 		b.door.buffers.put(b.in)
 		b.in = nil
+	}
+	if b.keeps {
+		b.kept, b.reserved = b.reserved, 0
 	}
 	b.door.reading.Give(admission.CallerOf(b.caller), b.reserved)
 	b.reserved = 0
