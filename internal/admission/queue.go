@@ -80,9 +80,18 @@ func NewQueue[T any](c QueueConfig) *Queue[T] {
 // Offer lets work wait for a worker, or declines it: when its part of the queue is full, when it would wait for too long, or
 // when it could not be done by deadline; the zero time is none.
 func (q *Queue[T]) Offer(f Flow, deadline time.Time, j Job[T]) *fault.Error {
-	j.Effort = min(max(j.Effort, quantum/16), maxEffort)
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if e := q.offer(f, deadline, &j); e != nil {
+		return e
+	}
+	q.ready.Signal()
+	return nil
+}
+
+// offer is Offer for who has the lock. It brings the effort within bounds.
+func (q *Queue[T]) offer(f Flow, deadline time.Time, j *Job[T]) *fault.Error {
+	j.Effort = min(max(j.Effort, quantum/16), maxEffort)
 	if e := q.judge(f, deadline, j.Effort); e != nil {
 		return e
 	}
@@ -90,10 +99,9 @@ func (q *Queue[T]) Offer(f Flow, deadline time.Time, j Job[T]) *fault.Error {
 		q.filled = time.Since(q.born)
 	}
 	s := q.share(f.FSP)
-	s.push(f.Caller, j)
+	s.push(f.Caller, *j)
 	q.count++
 	q.effort += j.Effort
-	q.ready.Signal()
 	return nil
 }
 
@@ -107,10 +115,15 @@ func (q *Queue[T]) Take() (Job[T], bool) {
 		}
 		q.ready.Wait()
 	}
+	return q.take(), true
+}
+
+// take is the work whose turn it is. There is some, and the caller has the lock.
+func (q *Queue[T]) take() Job[T] {
 	j := q.next()
 	q.count--
 	q.effort -= j.Effort
-	return j, true
+	return j
 }
 
 // TooLate says that work taken out now would not be done by deadline; the zero time is none.
@@ -126,9 +139,13 @@ func (q *Queue[T]) TooLate(deadline time.Time, j Job[T]) bool {
 
 // Took is told how long work took a worker, from which the queue knows how long others will wait.
 func (q *Queue[T]) Took(j Job[T], d time.Duration) {
-	const weight, surprise = 1.0 / 16, 4 // one that was interrupted for long says little about the others
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.took(j, d)
+}
+
+func (q *Queue[T]) took(j Job[T], d time.Duration) {
+	const weight, surprise = 1.0 / 16, 4 // one that was interrupted for long says little about the others
 	q.pace += (min(float64(d)/float64(j.Effort), surprise*q.pace) - q.pace) * weight
 	q.pace = max(q.pace, leastPace)
 }

@@ -20,9 +20,10 @@ type Config struct {
 	Mandated []cpm.Operation
 	// HeavyWorkers is how many RSA private operations run at once; 0 is one per processor.
 	HeavyWorkers int
-	// LightWorkers is how many other operations run at once; 0 is 64 per processor.
+	// LightWorkers is how many other operations run at once; 0 is one per processor.
 	LightWorkers int
-	// Queue is how many requests may wait for a heavy worker before Busy; 0 is 2,048. One FSP gets half of what is free.
+	// Queue is how many requests may wait for a heavy worker, and how many for a light one, before Busy; 0 is 2,048. One FSP gets
+	// half of what is free.
 	Queue int
 	// MaxWait is how long they may wait, but for a short burst, before Busy; 0 is 250 ms.
 	MaxWait time.Duration

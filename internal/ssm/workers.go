@@ -20,14 +20,11 @@ const defaultQueue = 2048
 // timer, and long enough to keep the workers busy.
 const defaultMaxWait = 250 * time.Millisecond
 
-// lightFactor bounds the light operations that run at once: they are short, so this is many per processor.
-const lightFactor = 64
-
 // workers keep the classes of work apart. Heavy work runs on a few workers of its own, so that a verification or an ECDSA
 // signature does not wait behind a row of RSA signatures; light work runs where the request is.
 type workers struct {
 	heavy *admission.Queue[job]
-	light chan struct{}
+	light *light
 	// crowded says that heavy work can keep all processors.
 	crowded bool
 	done    sync.WaitGroup
@@ -56,12 +53,13 @@ type work struct {
 func newWorkers(c Config) *workers {
 	processors := runtime.GOMAXPROCS(0) // which a container's limit counts for, unlike runtime.NumCPU
 	heavy := cmp.Or(max(c.HeavyWorkers, 0), processors)
-	light := cmp.Or(max(c.LightWorkers, 0), lightFactor*processors)
+	light := cmp.Or(max(c.LightWorkers, 0), processors)
+	most, patience := cmp.Or(max(c.Queue, 0), defaultQueue), cmp.Or(max(c.MaxWait, 0), defaultMaxWait)
 	w := &workers{
 		heavy: admission.NewQueue[job](admission.QueueConfig{
-			Workers: heavy, Most: cmp.Or(max(c.Queue, 0), defaultQueue), Patience: cmp.Or(max(c.MaxWait, 0), defaultMaxWait),
+			Workers: heavy, Most: most, Patience: patience,
 		}),
-		light:   make(chan struct{}, light),
+		light:   newLight(admission.QueueConfig{Workers: light, Most: most, Patience: patience}),
 		crowded: heavy >= processors,
 	}
 	for range heavy {
@@ -97,7 +95,7 @@ func (w *workers) work() {
 // run does the work and answers by ctx's deadline. What would wait for too long is declined as Busy at once.
 func (w *workers) run(ctx context.Context, what work, do func() (*cpm.Result, error)) (*cpm.Result, error) {
 	if what.cost == operation.Light {
-		return w.runLight(ctx, do)
+		return w.light.run(ctx, what, do)
 	}
 	answer := make(chan outcome, 1)
 	deadline, _ := ctx.Deadline()
@@ -112,20 +110,13 @@ func (w *workers) run(ctx context.Context, what work, do func() (*cpm.Result, er
 	}
 }
 
-func (w *workers) runLight(ctx context.Context, do func() (*cpm.Result, error)) (*cpm.Result, error) {
-	select {
-	case w.light <- struct{}{}:
-	case <-ctx.Done():
-		return nil, tooLate(ctx.Err())
-	}
-	defer func() { <-w.light }()
-	return do()
-}
-
 // close ends the workers once the queue is empty; nothing may be run after it.
 func (w *workers) close() {
-	w.once.Do(w.heavy.Close)
-	w.done.Wait()
+	w.once.Do(func() {
+		w.heavy.Close()
+		w.done.Wait()
+		w.light.close()
+	})
 }
 
 func tooLate(cause error) error {
