@@ -7,8 +7,24 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 )
+
+// BenchmarkSlot measures what it costs light work to be let in when nothing waits.
+func BenchmarkSlot(b *testing.B) {
+	w := newWorkers(Config{})
+	defer w.close()
+	what := work{flow: admission.Flow{FSP: "payerfsp"}}
+	b.ReportAllocs()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if _, err := w.run(b.Context(), what, func() (*cpm.Result, error) { return nil, nil }); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
 
 // BenchmarkGeneral measures the general operations on 1 KiB of data through the module: engine, workers and handles, without
 // core and door. RSA and HPKE encrypt a data key.
