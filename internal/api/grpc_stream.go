@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -18,6 +20,7 @@ import (
 	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/internal/obs"
 )
 
 // spare is the time between two lookings for goroutines of a stream that wait for a request, which are let go. It is long
@@ -44,10 +47,12 @@ type session struct {
 	jobs    chan *frame
 	workers chan struct{}
 
-	sending sync.Mutex // held while an answer is sent
-	state   sync.Mutex // guards what follows
-	closed  bool
-	ids     map[uint64]struct{}
+	sending sync.Mutex  // held while an answer is sent
+	patient *time.Timer // runs while one is
+
+	state  sync.Mutex // guards what follows
+	closed bool
+	ids    map[uint64]struct{}
 }
 
 func (d *Door) session(stream grpc.ServerStream) *session {
@@ -202,18 +207,23 @@ func (s *session) answer(f *frame) {
 	defer s.answering.Done()
 	defer func() { <-s.window }()
 	q := s.door.begin(GRPC, s.id, s.caller, s.pace)
+	id := streamID(f.bytes())
+	q.id, q.trace = s.id+"-"+strconv.FormatUint(id, 10), s.trace
+	s.send(&q, id, s.result(&q, id, f))
+}
+
+// result is what a request is answered with. Drain waits for that, and not for callers to read it.
+func (s *session) result(q *inquiry, id uint64, f *frame) *cpmv1.ProcessResponse {
 	accepted := s.door.gate.enter(GRPC)
 	if accepted {
 		defer s.door.gate.leave(GRPC)
 	}
-	id := streamID(f.bytes())
-	q.id, q.trace = s.id+"-"+strconv.FormatUint(id, 10), s.trace
-	out, e := s.perform(&q, id, f, accepted)
-	s.door.conclude(s.ctx, &q, e)
+	out, e := s.perform(q, id, f, accepted)
+	s.door.conclude(s.ctx, q, e)
 	if e != nil {
-		out = packDecline(e, q.id)
+		return packDecline(e, q.id)
 	}
-	s.send(&q, id, out)
+	return out
 }
 
 func (s *session) perform(q *inquiry, id uint64, f *frame, accepted bool) (out *cpmv1.ProcessResponse, e *fault.Error) {
@@ -230,7 +240,6 @@ func (s *session) perform(q *inquiry, id uint64, f *frame, accepted bool) (out *
 	if e := s.door.admit(s.ctx, q); e != nil {
 		return nil, e
 	}
-	defer q.place.Leave()
 	if !s.claim(id) {
 		return nil, fault.New(fault.Invalid, "the id is 0 or that of another request under way")
 	}
@@ -268,18 +277,51 @@ func (s *session) release(id uint64) {
 	delete(s.ids, id)
 }
 
-// send sends an answer. When it cannot be sent, the caller is gone.
+// send sends an answer and leaves its place. When it cannot be sent, the caller is gone.
+//
+// Answers that wait for those before them to be read keep their places. It is left as soon as it is an answer's turn: a caller
+// that has it must be able to ask for more.
 func (s *session) send(q *inquiry, id uint64, out *cpmv1.ProcessResponse) {
+	data := s.seal(q, id, out)
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	q.place.Leave()
+	if data == nil {
+		return
+	}
+	if s.patient == nil {
+		s.patient = time.AfterFunc(s.door.limits.WriteTimeout, s.abandon)
+	} else {
+		s.patient.Reset(s.door.limits.WriteTimeout)
+	}
+	defer s.patient.Stop()
+	_ = s.stream.SendMsg(sealed{data})
+}
+
+// abandon ends a stream whose caller does not read, as Canceled, which gRPC says by itself.
+func (s *session) abandon() {
+	if t, ok := s.ctx.Value(tapKey{}).(tapped); ok {
+		t.stop()
+	}
+	skipped, ok := s.door.sampler.Pass("port.unread")
+	if !ok {
+		return
+	}
+	s.door.log.LogAttrs(s.ctx, slog.LevelWarn, "a stream was ended because its answers are not read", obs.Event("port.unread"),
+		slog.String("requestId", s.id), slog.String("caller", callerName(s.caller)), slog.String("address", s.caller.Address),
+		obs.TraceID(s.trace.ID()), skippedLines(skipped))
+}
+
+// seal encodes an answer, or why it cannot be encoded.
+func (s *session) seal(q *inquiry, id uint64, out *cpmv1.ProcessResponse) mem.BufferSlice {
 	data, err := seal(&cpmv1.StreamResponse{Id: id, Response: out})
 	if err != nil {
 		e := s.door.explain(s.ctx, q, err)
 		if data, err = seal(&cpmv1.StreamResponse{Id: id, Response: packDecline(e, q.id)}); err != nil {
-			return
+			return nil
 		}
 	}
-	s.sending.Lock()
-	defer s.sending.Unlock()
-	_ = s.stream.SendMsg(sealed{data})
+	return data
 }
 
 // streamID finds the id of a StreamRequest, which a decline needs too when the request cannot be decoded. It is 0 when

@@ -278,13 +278,13 @@ func (s *script) RecvMsg(m any) error {
 }
 
 // play makes a session of a script, on a door where each request takes a second.
-func play(s *script, window int) *session {
+func play(s grpc.ServerStream, window int) *session {
 	d := New(Config{Limits: Limits{StreamWindow: window}, Processor: processor(func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 		time.Sleep(time.Second)
 		return echo(ctx, r)
 	})})
 	x := d.session(s)
-	x.work, x.pace = s.ctx, &pace{}
+	x.work, x.pace = s.Context(), &pace{}
 	return x
 }
 

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
+)
+
+// deaf opens a stream whose caller asks so often, and does not read the answers, of which its window takes none whole.
+func deaf(t *testing.T, h *house, asks uint64) conversation {
+	t.Helper()
+	const window = 64 << 10
+	conn, err := grpc.NewClient(h.grpc, grpc.WithTransportCredentials(credentials.NewTLS(h.with(h.ca.client(t, "switch.example")))),
+		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	s, err := cpmv1.NewCryptographicServiceClient(conn).Stream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := conversation{t, s}
+	large := signProcess()
+	large.GetJwsSign().Content = &cpmv1.JwsSignRequest_Body{Body: strings.Repeat("x", 2*window)}
+	for i := range asks {
+		c.ask(i+1, large)
+	}
+	waitFor(t, func() bool { return h.counts.outcomes()["ok"] == int(asks) })
+	return c
+}
+
+func TestAStreamThatIsNotReadIsEnded(t *testing.T) {
+	t.Parallel()
+	h := open(t, echo, func(c *Config) { c.Limits.WriteTimeout = 50 * time.Millisecond })
+	c := deaf(t, h, 5)
+	waitFor(t, func() bool { return h.calls.Taken() == 0 && strings.Contains(h.log.String(), "port.unread") })
+	var err error
+	for n := 0; err == nil; n++ {
+		if _, err = c.Recv(); n == 5 {
+			t.Fatal("every answer came")
+		}
+	}
+	if status.Code(err) != codes.Canceled {
+		t.Error(err)
+	}
+}
+
+func TestDrainDoesNotWaitForAStreamThatIsNotRead(t *testing.T) {
+	t.Parallel()
+	h := open(t, echo)
+	deaf(t, h, 5)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := h.Drain(ctx); err != nil {
+		t.Error(err)
+	}
+	h.served.Wait()
+}
+
+func TestAnswersThatWaitToBeReadKeepTheirPlaces(t *testing.T) {
+	t.Parallel()
+	const most, asked = 10, 6
+	k := newKeeper(admission.Limits{Concurrent: most})
+	h := guarded(t, k, echo)
+	deaf(t, h, asked)
+	free := func() (n int) {
+		for {
+			place, no := k.gate.Enter("switch.example", k.limits)
+			if no != nil {
+				return n
+			}
+			defer place.Leave()
+			n++
+		}
+	}
+	// One answer is gRPC's, and one is its next.
+	waitFor(t, func() bool { return free() == most-(asked-2) })
+}
+
+// slow is the server's side of a stream whose caller reads an answer in some time.
+type slow struct {
+	script
+	each time.Duration
+}
+
+func (s *slow) SendMsg(m any) error {
+	select {
+	case <-time.After(s.each):
+		return s.script.SendMsg(m)
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	}
+}
+
+func TestWriteTimeoutIsForEachAnswer(t *testing.T) {
+	t.Parallel()
+	for each, want := range map[time.Duration]int64{20 * time.Second: 8, 40 * time.Second: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			c := &slow{script{ctx: context.WithValue(ctx, tapKey{}, tapped{stop: stop, requests: t.Context()})}, each}
+			c.next = func(n int) error {
+				if n == 8 {
+					return io.EOF
+				}
+				return nil
+			}
+			err := play(c, 1).run()
+			if n := c.answers.Load(); n != want || (err == nil) != (want == 8) {
+				t.Errorf("%d answers that take %v each, %v", n, each, err)
+			}
+		})
+	}
+}
