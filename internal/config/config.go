@@ -100,7 +100,9 @@ type Metrics struct {
 type Limits struct {
 	// Connections open at a time, for each Mojaloop port. More are accepted only when one ends. One caller alone may have half of them.
 	Connections int `yaml:"connections" env:"CPM_LIMITS_CONNECTIONS"`
-	// Bytes of requests being worked on, in all; more are declined as busy. At least 33554432 (32 MiB), the largest batch.
+	// Bytes of requests being worked on, in all, of one caller half of what is free; more are declined as busy. Of a batch the items
+	// under way count. Requests that are still being received, batches that wait and answers are bounded by themselves. At least
+	// 33554432 (32 MiB).
 	BytesInFlight int64 `yaml:"bytesInFlight" env:"CPM_LIMITS_BYTES_IN_FLIGHT"`
 	// Longest time any request is worked on, whatever its route's timer says.
 	RequestTimeout time.Duration `yaml:"requestTimeout" env:"CPM_LIMITS_REQUEST_TIMEOUT"`

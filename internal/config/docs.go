@@ -22,7 +22,7 @@ func docs() map[string]string {
 		"log.format":            "Form of a line: json is one JSON object a line, mojaloop is the console line of Mojaloop's own services.",
 		"metrics.fspLabel":      "Count operations for each FSP by itself (label fsp). With many participants this makes many time series.",
 		"limits.connections":    "Connections open at a time, for each Mojaloop port. More are accepted only when one ends. One caller alone may have half of them.",
-		"limits.bytesInFlight":  "Bytes of requests being worked on, in all; more are declined as busy. At least 33554432 (32 MiB), the largest batch.",
+		"limits.bytesInFlight":  "Bytes of requests being worked on, in all, of one caller half of what is free; more are declined as busy. Of a batch the items under way count. Requests that are still being received, batches that wait and answers are bounded by themselves. At least 33554432 (32 MiB).",
 		"limits.requestTimeout": "Longest time any request is worked on, whatever its route's timer says.",
 		"workers.heavy":         "Workers for costly operations, such as an RSA signature. 0 chooses by the number of processors.",
 		"workers.light":         "Workers for cheap operations, such as a verification. 0 chooses by the number of processors.",
