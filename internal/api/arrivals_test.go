@@ -151,7 +151,7 @@ const (
 func TestMessagesThatAreNeverSentToTheirEndAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{methodStream, methodProcess, methodBatch} {
-		h := open(t, echo, func(c *Config) { c.Limits.Reading, c.Limits.ReadTimeout = 8<<20, time.Second })
+		h := open(t, echo, func(c *Config) { c.Limits.Reading, c.Limits.ReadTimeout, c.Limits.Drain = 8<<20, time.Second, time.Second })
 		k := h.frank(t, "switch.example")
 		for range 100 {
 			k.begin(method, 1<<20)
@@ -290,7 +290,8 @@ func TestOneCallerAloneMayHaveHalfOfTheConnections(t *testing.T) {
 	t.Parallel()
 	h := open(t, echo, func(c *Config) { c.Limits.Connections = 8 })
 	dial := func(name string) net.Conn {
-		c, err := (&tls.Dialer{Config: h.with(h.ca.client(t, name))}).DialContext(t.Context(), "tcp", h.json)
+		d := tls.Dialer{NetDialer: &net.Dialer{Timeout: 10 * time.Second}, Config: h.with(h.ca.client(t, name))}
+		c, err := d.DialContext(t.Context(), "tcp", h.json)
 		if err != nil {
 			t.Fatal(err)
 		}
