@@ -151,7 +151,9 @@ const (
 func TestMessagesThatAreNeverSentToTheirEndAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{methodStream, methodProcess, methodBatch} {
-		h := open(t, echo, func(c *Config) { c.Limits.Reading, c.Limits.ReadTimeout, c.Limits.Drain = 8<<20, time.Second, time.Second })
+		h := open(t, echo, func(c *Config) {
+			c.Limits.Reading, c.Limits.ReadTimeout, c.Limits.Drain = 8<<20, time.Second, time.Second
+		})
 		k := h.frank(t, "switch.example")
 		for range 100 {
 			k.begin(method, 1<<20)
