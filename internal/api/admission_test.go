@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -173,6 +174,8 @@ func TestABatchHasNoMoreUnderWayThanItsCallerMay(t *testing.T) {
 			<-free
 			return echo(ctx, r)
 		}, func(c *Config) { c.Admission, c.Limits.BatchParallel = k, 8 })
+		release := sync.OnceFunc(func() { close(free) })
+		t.Cleanup(release)
 		answered := make(chan *cpmv1.BatchResponse, 1)
 		client := h.dial()
 		go func() {
@@ -190,7 +193,7 @@ func TestABatchHasNoMoreUnderWayThanItsCallerMay(t *testing.T) {
 			}
 			defer place.Leave()
 		}
-		close(free)
+		release()
 		for i, r := range (<-answered).GetResults() {
 			if r.GetJwsSign() == nil {
 				t.Errorf("%d: %v", i, r)
