@@ -12,7 +12,7 @@ import (
 // Bounds of the numbers and texts.
 const (
 	maxConnections = 1 << 20
-	minInFlight    = 32 << 20 // the largest batch; less could never be answered
+	minInFlight    = 32 << 20 // one caller has half of it, which has to be more than the largest request
 	maxInFlight    = 1 << 40
 	maxWorkers     = 1024
 	maxRiskText    = 1000
