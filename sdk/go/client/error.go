@@ -63,6 +63,8 @@ type Error struct {
 	cause error
 	// unsent says that no CPM can have begun with the request.
 	unsent bool
+	// unsure says that a CPM that is Busy may have begun with it all the same.
+	unsure bool
 	// final says that it was tried for long enough.
 	final bool
 }
@@ -99,12 +101,19 @@ func declined(m *cpmv1.Error) *Error {
 		case "kind":
 			e.Kind = Kind(x.GetValue())
 		case "retryAfterMs":
-			if ms, err := strconv.ParseUint(x.GetValue(), 10, 31); err == nil {
-				e.RetryAfter = min(time.Duration(ms)*time.Millisecond, mostAdvice)
-			}
+			e.RetryAfter = advice(x.GetValue())
 		}
 	}
 	return e
+}
+
+// advice is the time a CPM says to wait, in milliseconds; 0 if it says none.
+func advice(text string) time.Duration {
+	ms, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return 0
+	}
+	return min(time.Duration(ms)*time.Millisecond, mostAdvice)
 }
 
 // ended is the Error of a call whose context has ended.

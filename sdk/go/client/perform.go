@@ -166,6 +166,8 @@ func (q *inquiry) again(e *Error, attempt int) (time.Duration, bool) {
 	pause := backoff(attempt, firstRetry, longestRetry)
 	switch {
 	case e.final:
+	case e.Kind == Busy && e.unsure && !q.safe:
+		e.Kind, e.Code, e.Text = OutcomeUnknown, "", "the CPM was busy and ended the connection; the operation may have been done"
 	case e.Kind == Busy:
 		return max(pause, e.RetryAfter+pause/4), true
 	case e.Kind == Unavailable && e.Code != "": // a CPM said so, and has done nothing

@@ -162,7 +162,7 @@ func (s *stream) sendOne(c *call) bool {
 
 // receive gives answers to their calls until the stream ends, and then the calls without one their error.
 func (s *stream) receive() {
-	cause := s.deliver()
+	end := s.deliver()
 	s.cancel()
 	s.mu.Lock()
 	s.retired.Store(true)
@@ -172,11 +172,9 @@ func (s *stream) receive() {
 	}
 	s.mu.Unlock()
 	for _, c := range left {
-		s.complete(c.id, outcome{err: &Error{
-			Kind: Unavailable, Text: "the connection to the CPM was lost before the answer", cause: cause, unsent: !c.sent.Load(),
-		}})
+		s.complete(c.id, outcome{err: s.lost(c, end)})
 	}
-	s.cause = cause
+	s.cause = reason(end)
 	close(s.done)
 	_ = s.conn.Close()
 }
@@ -188,7 +186,7 @@ func (s *stream) deliver() error {
 	for {
 		m, err := s.grpc.Recv()
 		if err != nil {
-			return reason(err)
+			return err
 		}
 		s.spoke.Store(true)
 		if !s.complete(m.GetId(), outcome{response: m.GetResponse()}) {
