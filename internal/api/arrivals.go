@@ -19,6 +19,8 @@ const (
 	// mostStray is how many bytes may come, between two writings, for calls that have ended. Who is told so and stops sending
 	// has no more under way than the window of its connection.
 	mostStray = 2 * connectionWindow
+	// leastRate is how much of a message of a stream has to come in a second.
+	leastRate = 16 << 10
 )
 
 // arrivals knows of the messages that are on their way to a gRPC connection. gRPC opens the window for all of a message as soon
@@ -27,8 +29,8 @@ const (
 type arrivals struct {
 	room     *admission.Room[admission.Caller]
 	caller   admission.Caller
+	pace     *pace
 	longest  int           // message that gRPC takes
-	most     int           // calls of the connection at once
 	patience time.Duration // for a message of a stream to be whole
 	framing  framing       // of the one who reads
 	stray    atomic.Int64
@@ -38,10 +40,10 @@ type arrivals struct {
 	over  bool
 }
 
-// arrivalsAt are those of a connection of a caller.
-func (d *Door) arrivalsAt(c admission.Caller) *arrivals {
+// arrivalsAt are those of a connection of a caller, which is read at a pace.
+func (d *Door) arrivalsAt(c admission.Caller, on *pace) *arrivals {
 	return &arrivals{
-		room: d.reading, caller: c, longest: d.limits.Batch, most: d.limits.CallsPerConnection, patience: d.limits.ReadTimeout,
+		room: d.reading, caller: c, pace: on, longest: d.limits.Batch, patience: d.limits.ReadTimeout,
 		framing: framing{preface: prefaceBytes}, calls: map[uint32]*arrival{},
 	}
 }
@@ -69,6 +71,7 @@ type arrival struct {
 	timer   *time.Timer
 	since   time.Time // when the timer last began; zero while the message need not be waited for
 	turn    int64     // of turns at that time
+	mark    int       // what was missing of the message then, or when it was announced
 }
 
 // begin is told of a call whose HEADERS have just been read.
@@ -78,18 +81,12 @@ func (a *arrivals) begin(call context.Context, stop context.CancelFunc, stream b
 	if a.over {
 		return nil
 	}
-	if len(a.calls) >= 2*a.most { // gRPC answers some calls by itself, whose end nobody tells of
-		for _, c := range a.calls {
-			if c.call.Err() != nil {
-				c.drop()
-			}
-		}
-	}
 	c := &arrival{of: a, id: a.framing.stream, stream: stream, call: call, stop: stop, told: make(chan struct{})}
 	if a.framing.ends && !stream {
 		c.tell()
 	}
 	a.calls[c.id] = c
+	context.AfterFunc(call, c.leave) // gRPC answers some calls by itself, and no handler hears of them
 	return c
 }
 
@@ -158,7 +155,7 @@ func (c *arrival) take(data []byte) {
 
 // announced reserves a message, or refuses it. What is too long gRPC refuses by itself, before it lets it come.
 func (c *arrival) announced(n int) {
-	c.size, c.left = n, n
+	c.size, c.left, c.mark = n, n, n
 	if n > small && n <= c.of.longest {
 		if !c.of.room.Take(c.of.caller, n) {
 			c.refuse(tooMuchRead())
@@ -190,8 +187,7 @@ func (c *arrival) watch() {
 	}
 }
 
-// look refuses a message that did not come for so long while its call waited for nothing else. A call that is busy with earlier
-// ones does not let it come.
+// look refuses a message that did not come for so long, without an excuse.
 func (c *arrival) look() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
@@ -202,12 +198,20 @@ func (c *arrival) look() {
 		c.timer.Reset(rest)
 		return
 	}
-	if turn := c.turns.Load(); turn%2 == 0 || turn != c.turn {
-		c.since, c.turn = time.Now(), turn
+	if c.excused() {
+		c.since, c.turn, c.mark = time.Now(), c.turns.Load(), c.left
 		c.timer.Reset(c.of.patience)
 		return
 	}
 	c.refuse(fault.New(fault.Timeout, "the request did not arrive in time"))
+}
+
+// excused says that the message is late because its call had something else to do, because its connection is read slowly on account of
+// declines, or because there is much of it.
+func (c *arrival) excused() bool {
+	turn := c.turns.Load()
+	came := time.Duration(c.mark-c.left) * time.Second
+	return turn%2 == 0 || turn != c.turn || c.of.pace.pause() > 0 || came >= leastRate*c.of.patience
 }
 
 func (c *arrival) refuse(e *fault.Error) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -18,6 +19,7 @@ import (
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
 	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
+	"github.com/mojaloop/cpm/internal/fault"
 )
 
 // frank is a caller who writes the frames of HTTP/2 itself, and so can announce a message and send part of it.
@@ -94,13 +96,13 @@ func (k *frank) listen() {
 	}
 }
 
-// call opens a call.
-func (k *frank) call(method string) uint32 {
+// call opens a call, with more headers than those of all.
+func (k *frank) call(method string, more ...[2]string) uint32 {
 	k.last += 2
 	k.block.Reset()
-	for _, h := range [][2]string{
+	for _, h := range append([][2]string{
 		{":method", "POST"}, {":scheme", "https"}, {":path", method}, {":authority", "x"}, {"content-type", "application/grpc"}, {"te", "trailers"},
-	} {
+	}, more...) {
 		k.must(k.heads.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}))
 	}
 	k.must(k.f.WriteHeaders(http2.HeadersFrameParam{StreamID: k.last, BlockFragment: k.block.Bytes(), EndHeaders: true}))
@@ -205,6 +207,69 @@ func TestAMessageForWhichThereIsNoRoomSaysWhenToTryAgain(t *testing.T) {
 	if debt := h.tempo.debt(caller); debt != 0 {
 		t.Errorf("the caller has to pay for it: %v", debt)
 	}
+}
+
+// gRPC answers these by itself, and they must not keep what was reserved for them.
+func TestCallsThatNobodyHandlesGiveBackTheirRoom(t *testing.T) {
+	t.Parallel()
+	for _, header := range [][2]string{{"grpc-encoding", "gzip"}, {"grpc-timeout", "1n"}} {
+		h := open(t, echo, func(c *Config) { c.Limits.Reading = 8 << 20 })
+		k := h.frank(t, "switch.example")
+		for range 10 {
+			k.must(k.f.WriteData(k.call(methodProcess, header), false, announced(1<<20, make([]byte, 10_000))))
+			k.hears(1)
+		}
+		waitFor(t, func() bool { return h.reading.Taken() == 0 && h.calls.Taken() == 0 })
+		if out, err := h.dialAs("switch.example").Process(t.Context(), signProcessOf(200<<10)); err != nil || out.GetJwsSign() == nil {
+			t.Error(header, out, err)
+		}
+	}
+}
+
+// What comes slowly and steadily is waited for, however long it takes.
+func TestALargeMessageMayTakeItsTime(t *testing.T) {
+	t.Parallel()
+	h := open(t, echo, func(c *Config) { c.Limits.ReadTimeout = 500 * time.Millisecond })
+	k := h.frank(t, "switch.example")
+	id := k.call(methodStream)
+	message := streamFrame(t, 1, 200<<10)
+	for len(message) > 0 {
+		n := min(len(message), 8<<10)
+		k.must(k.f.WriteData(id, n == len(message), message[:n]))
+		message = message[n:]
+		time.Sleep(60 * time.Millisecond)
+	}
+	if got := k.hears(1); got[okay] != 1 {
+		t.Errorf("ended: %v", got)
+	}
+}
+
+// The door itself reads a connection slowly whose requests it declines.
+func TestAMessageThatTheDoorDoesNotReadIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := New(Config{Processor: processor(echo), Limits: Limits{ReadTimeout: time.Second}})
+		on := d.tempo.of("hub")
+		call, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := d.arrivalsAt(on.caller, on).begin(call, cancel, true)
+		for range 100 {
+			on.declined(10*time.Millisecond*d.tempo.processors, false)
+		}
+		c.of.mu.Lock()
+		c.turned()
+		c.take(announced(100<<10, make([]byte, 100)))
+		c.watch()
+		c.of.mu.Unlock()
+		time.Sleep(1050 * time.Millisecond)
+		if e := c.refusal(); e != nil {
+			t.Error(e)
+		}
+		time.Sleep(time.Second)
+		if e := c.refusal(); e == nil || e.Kind != fault.Timeout {
+			t.Error(e)
+		}
+	})
 }
 
 func TestAMessageInTooManyPiecesEndsItsCall(t *testing.T) {

@@ -126,7 +126,7 @@ func (s shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, err
 
 // watch has the connection's frames followed.
 func (s shaken) watch(c net.Conn, id *identity) (net.Conn, credentials.AuthInfo, error) {
-	id.arrivals = s.door.arrivalsAt(admission.CallerOf(id.principal))
+	id.arrivals = s.door.arrivalsAt(admission.CallerOf(id.principal), id.pace)
 	return &watched{Conn: c, ahead: bufio.NewReaderSize(c, framesAhead), arrivals: id.arrivals}, id, nil
 }
 

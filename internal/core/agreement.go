@@ -71,7 +71,9 @@ func (c *Core) administrable(ctx context.Context) error {
 	if err == nil || !unreachable(err) {
 		return err
 	}
-	c.agreement.away.Store(true) // until the next look finds it
+	if ctx.Err() == nil { // whoever broke off says nothing about the database
+		c.agreement.away.Store(true) // until the next look finds it
+	}
 	return fault.New(fault.Unavailable, "the database does not answer; nothing can be changed or read again until it does").
 		After(time.Second).Because(err)
 }
