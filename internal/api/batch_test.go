@@ -6,9 +6,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 )
 
@@ -134,5 +137,29 @@ func TestABatchIsAmongTheBytesOfRequestsUntilItIsAnswered(t *testing.T) {
 				return err == nil
 			})
 		})
+	}
+}
+
+func TestABatchKeepsWhatWasReservedWhileItCame(t *testing.T) {
+	t.Parallel()
+	d := New(Config{Processor: processor(echo)})
+	in, err := proto.Marshal(&cpmv1.BatchRequest{Items: []*cpmv1.ProcessRequest{signProcess()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What the batch gave back would be taken by others at once: there is no room but its own.
+	others, own := admission.Caller{Name: "others"}, admission.NewRoom[admission.Caller](len(in))
+	if !d.reading.TakeFree(others, d.reading.Most()) || !own.TakeFree(admission.Caller{}, len(in)) {
+		t.Fatal("no room")
+	}
+	x := &rpc{door: d, ctx: t.Context(), inquiry: d.begin(GRPC, "id", cpm.Principal{}, &pace{}), in: frame{
+		data: mem.SliceBuffer(in), length: len(in), pledge: pledge{own, admission.Caller{}, len(in)},
+	}}
+	out, e := d.unaryBatch(x)
+	if e != nil || out.(*cpmv1.BatchResponse).GetResults()[0].GetJwsSign() == nil {
+		t.Error(out, e)
+	}
+	if own.Taken() != 0 || d.reading.Taken() != d.reading.Most() {
+		t.Errorf("%d bytes stay reserved, others have %d", own.Taken(), d.reading.Taken())
 	}
 }

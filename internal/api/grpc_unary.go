@@ -180,15 +180,16 @@ func (d *Door) unaryProcess(x *rpc) (proto.Message, *fault.Error) {
 // unaryBatch keeps the bytes of a batch reserved until its last item is done: those of an item are among the bytes in process only
 // while it has its turn.
 func (d *Door) unaryBatch(x *rpc) (proto.Message, *fault.Error) {
-	size := len(x.in.bytes())
-	var in cpmv1.BatchRequest
-	if e := d.decode(&x.in, d.limits.Batch, d.shapes.batchRequest, &in); e != nil {
+	if e := d.reserve(&x.in, d.limits.Batch); e != nil {
 		return nil, e
 	}
-	if !d.reading.Take(x.in.caller, size) {
-		return nil, tooMuchRead()
+	kept := x.in.pledge
+	x.in.pledge = pledge{}
+	defer kept.give()
+	var in cpmv1.BatchRequest
+	if e := d.parse(&x.in, d.shapes.batchRequest, &in); e != nil {
+		return nil, e
 	}
-	defer d.reading.Give(x.in.caller, size)
 	out := newMessages(len(in.GetItems()))
 	if e := d.batch(x.ctx, &x.inquiry, in.GetItems(), out); e != nil {
 		return nil, e
@@ -199,6 +200,14 @@ func (d *Door) unaryBatch(x *rpc) (proto.Message, *fault.Error) {
 // decode bounds and decodes a frame and gives its memory back.
 func (d *Door) decode(f *frame, most int, s *shape, m proto.Message) *fault.Error {
 	defer f.free()
+	if e := d.reserve(f, most); e != nil {
+		return e
+	}
+	return d.parse(f, s, m)
+}
+
+// reserve bounds a frame, and reserves its bytes if that was not done while it came.
+func (d *Door) reserve(f *frame, most int) *fault.Error {
 	size := len(f.bytes())
 	if max(size, f.length) > most {
 		return tooLarge("the request has more than %d bytes", most)
@@ -207,12 +216,18 @@ func (d *Door) decode(f *frame, most int, s *shape, m proto.Message) *fault.Erro
 		if !d.reading.Take(f.caller, size) {
 			return tooMuchRead()
 		}
-		defer d.reading.Give(f.caller, size)
+		f.pledge = pledge{d.reading, f.caller, size}
 	}
+	return nil
+}
+
+// parse decodes a frame that is small enough and gives its memory back.
+func (d *Door) parse(f *frame, s *shape, m proto.Message) *fault.Error {
+	defer f.free()
 	if e := s.check(f.bytes()); e != nil {
 		return e
 	}
-	f.decoded = size
+	f.decoded = len(f.bytes())
 	if err := proto.Unmarshal(f.bytes(), m); err != nil {
 		return fault.New(fault.Invalid, "the message is not one of cpm.v1").Because(errWire)
 	}
