@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mojaloop/cpm/internal/admission"
@@ -91,6 +92,9 @@ type Door struct {
 	closing   chan struct{}
 	closeOnce sync.Once
 	sessions  sync.WaitGroup
+	// sent is how many bytes gRPC has written; until is when answers on their way are waited for no longer, set before closing.
+	sent  atomic.Int64
+	until time.Time
 	// cut is closed when the accepted requests are waited for no longer.
 	cut     chan struct{}
 	cutOnce sync.Once
@@ -144,7 +148,7 @@ func New(c Config) *Door {
 
 // Drain declines every new request from now on, waits until the accepted ones are answered, goes on declining for
 // Limits.Linger so that callers on kept connections hear it, and then lets ServeJSON and ServeGRPC close their
-// connections and return. When ctx ends first, its error is returned; the accepted requests are then declined, for which
+// connections and return. gRPC goes on sending answers for as long as callers read them, and ctx lasts. When ctx ends first, its error is returned; the accepted requests are then declined, for which
 // they get a second, before the ports close.
 func (d *Door) Drain(ctx context.Context) error {
 	d.gate.decline()
@@ -155,8 +159,21 @@ func (d *Door) Drain(ctx context.Context) error {
 	} else {
 		d.cutOff(ctx)
 	}
-	d.closeOnce.Do(func() { close(d.closing) })
+	d.closeOnce.Do(func() {
+		if err == nil {
+			d.until = d.rest(ctx)
+		}
+		close(d.closing)
+	})
 	return err
+}
+
+// rest is when the time of a drain ends.
+func (d *Door) rest(ctx context.Context) time.Time {
+	if end, limited := ctx.Deadline(); limited {
+		return end
+	}
+	return time.Now().Add(d.limits.Drain)
 }
 
 // lastAnswers is how long requests that are waited for no longer have to be declined.

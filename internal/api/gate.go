@@ -7,7 +7,7 @@ import (
 )
 
 // gate counts accepted requests and knows when no more are accepted. After wait returned nil, none is accepted and none
-// is without its answer; over gRPC the last answers may still be on their way, for which closeGRPC waits a second.
+// is without its answer; over gRPC the last answers may still be on their way, for which closeGRPC waits.
 type gate struct {
 	metrics   Metrics
 	accepted  atomic.Int64

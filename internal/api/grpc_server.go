@@ -85,8 +85,11 @@ func (d *Door) service() *grpc.ServiceDesc {
 	}
 }
 
-// closeGRPC tells callers to go elsewhere, waits until they have their answers, and closes what is left: after a second
-// the connections, after another one it leaves calls that do not even end when their context does.
+// leastSent is how many bytes go out in a second while callers read their answers; less is said by HTTP/2 itself.
+const leastSent = 4 << 10
+
+// closeGRPC tells callers to go elsewhere, waits until they have their answers, and closes what is left: the connections when
+// answers are not read, and after another second it leaves calls that do not even end when their context does.
 func (d *Door) closeGRPC(ctx context.Context, s *grpc.Server) {
 	done := make(chan struct{})
 	go func() {
@@ -94,16 +97,39 @@ func (d *Door) closeGRPC(ctx context.Context, s *grpc.Server) {
 		d.sessions.Wait()
 		close(done)
 	}()
-	for _, give := range []func(){s.Stop, func() {
+	if d.allSent(done) {
+		return
+	}
+	s.Stop()
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
 		d.log.LogAttrs(ctx, slog.LevelError, "calls do not end", obs.Event("port.unanswered"), slog.String("port", string(GRPC)))
-	}} {
-		timer := time.NewTimer(time.Second)
+	}
+}
+
+// allSent waits for answers on their way, at least a second, and then as long as callers read them and the drain may last.
+func (d *Door) allSent(done <-chan struct{}) bool {
+	var until time.Time
+	select {
+	case <-d.closing:
+		until = d.until
+	default: // the port failed
+	}
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for before := d.sent.Load(); ; {
 		select {
 		case <-done:
-			timer.Stop()
-			return
-		case <-timer.C:
-			give()
+			return true
+		case now := <-look.C:
+			sent := d.sent.Load()
+			if sent-before < leastSent || now.After(until) {
+				return false
+			}
+			before = sent
 		}
 	}
 }
@@ -127,7 +153,7 @@ func (s shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, err
 // watch has the connection's frames followed.
 func (s shaken) watch(c net.Conn, id *identity) (net.Conn, credentials.AuthInfo, error) {
 	id.arrivals = s.door.arrivalsAt(admission.CallerOf(id.principal), id.pace)
-	return &watched{Conn: c, ahead: bufio.NewReaderSize(c, framesAhead), arrivals: id.arrivals}, id, nil
+	return &watched{Conn: c, ahead: bufio.NewReaderSize(c, framesAhead), arrivals: id.arrivals, sent: &s.door.sent}, id, nil
 }
 
 // ClientHandshake is never called: these are a server's credentials.

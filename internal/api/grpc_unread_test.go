@@ -69,6 +69,48 @@ func TestDrainDoesNotWaitForAStreamThatIsNotRead(t *testing.T) {
 	h.served.Wait()
 }
 
+func TestADrainLastsWhileAnswersAreRead(t *testing.T) {
+	t.Parallel()
+	const asked = 30
+	h := open(t, echo)
+	c := deaf(t, h, asked)
+	if err := h.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for n := range asked {
+		time.Sleep(100 * time.Millisecond) // a slow link, which takes seconds for all of them
+		if _, err := c.Recv(); err != nil {
+			t.Fatalf("after %d answers of %d: %v", n, asked, err)
+		}
+	}
+	if _, err := c.Recv(); status.Code(err) != codes.Unavailable || kindOfStatus(t, err) != "unavailable" {
+		t.Error(err)
+	}
+	h.served.Wait()
+}
+
+func TestADrainWaitsForSlowReadersOnlyUntilItsTimeIsOver(t *testing.T) {
+	t.Parallel()
+	const asked = 200
+	h := open(t, echo)
+	c := deaf(t, h, asked)
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	if err := h.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; ; n++ {
+		time.Sleep(50 * time.Millisecond)
+		if _, err := c.Recv(); err != nil {
+			if n == asked || status.Code(err) != codes.Unavailable {
+				t.Errorf("after %d answers of %d: %v", n, asked, err)
+			}
+			break
+		}
+	}
+	h.served.Wait()
+}
+
 func TestAnswersThatWaitToBeReadKeepTheirPlaces(t *testing.T) {
 	t.Parallel()
 	const most, asked = 10, 6

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"net"
+	"sync/atomic"
 )
 
 // errStray ends a connection whose calls have ended, and which goes on sending to them without taking note.
@@ -18,6 +19,7 @@ type watched struct {
 	net.Conn
 	ahead    *bufio.Reader
 	arrivals *arrivals
+	sent     *atomic.Int64
 }
 
 func (w *watched) Read(b []byte) (int, error) {
@@ -30,6 +32,7 @@ func (w *watched) Read(b []byte) (int, error) {
 
 func (w *watched) Write(b []byte) (int, error) {
 	n, err := w.Conn.Write(b)
+	w.sent.Add(int64(n))
 	if err == nil && w.arrivals.stray.Load() > 0 {
 		w.arrivals.stray.Store(0)
 	}
