@@ -61,7 +61,9 @@ type arrival struct {
 	turns atomic.Int64
 
 	refused *fault.Error
-	known   bool // told is closed
+	beyond  int           // bytes that came after that
+	flooded chan struct{} // closed when they are too many
+	known   bool          // told is closed
 	prefix  [5]byte
 	have    int // bytes of prefix
 	size    int // of the message that is on its way
@@ -81,7 +83,7 @@ func (a *arrivals) begin(call context.Context, stop context.CancelFunc, stream b
 	if a.over {
 		return nil
 	}
-	c := &arrival{of: a, id: a.framing.stream, stream: stream, call: call, stop: stop, told: make(chan struct{})}
+	c := &arrival{of: a, id: a.framing.stream, stream: stream, call: call, stop: stop, told: make(chan struct{}), flooded: make(chan struct{})}
 	if a.framing.ends && !stream {
 		c.tell()
 	}
@@ -110,6 +112,7 @@ func (a *arrivals) take(data []byte, whole, ends bool) bool {
 	defer a.mu.Unlock()
 	c := a.calls[a.framing.stream]
 	if c == nil || c.refused != nil {
+		c.late(len(data), whole)
 		return a.stray.Add(int64(len(data))) <= mostStray
 	}
 	if c.take(data); whole {
@@ -220,6 +223,28 @@ func (c *arrival) refuse(e *fault.Error) {
 		c.stop()
 	}
 	c.tell()
+}
+
+// late counts what comes after the refusal, while the call waits for its answers: gRPC holds it. No more than a window of it is
+// held, in which a piece counts as more than its bytes.
+func (c *arrival) late(n int, whole bool) {
+	if c == nil || c.beyond > streamWindow {
+		return
+	}
+	if c.beyond += n; whole {
+		c.beyond += leastPiece
+	}
+	if c.beyond > streamWindow {
+		close(c.flooded)
+	}
+}
+
+// flooding is closed when too much has come after the refusal.
+func (c *arrival) flooding() <-chan struct{} {
+	if c == nil {
+		return nil
+	}
+	return c.flooded
 }
 
 func (c *arrival) tell() {

@@ -78,6 +78,7 @@ func (d *Door) stream(_ any, stream grpc.ServerStream) error {
 		e = d.openCall(admission.CallerOf(s.caller))
 	}
 	if e != nil {
+		s.answeredAll()
 		return s.refuse(e)
 	}
 	defer d.calls.Leave(admission.CallerOf(s.caller))
@@ -100,14 +101,38 @@ func (s *session) run() error {
 			s.answering.Wait()
 			return statusOf(shuttingDown(), s.id)
 		case <-s.coming.refusing():
-			// The call ends at once, and with it what is under way: gRPC lets more of the message come until then.
 			s.close()
+			s.settle()
 			return s.refuse(s.coming.refusal())
 		case <-tick.C:
 			s.thin()
 		}
 	}
 }
+
+// settle waits, when nothing more is read, until what was begun is answered, and tells the caller so. The call ends without that
+// when it takes too long, and when more comes meanwhile than gRPC may hold beside what is reserved.
+func (s *session) settle() {
+	done := make(chan struct{})
+	s.door.sessions.Go(func() {
+		s.answering.Wait()
+		close(done)
+	})
+	patience := time.NewTimer(s.door.limits.WriteTimeout)
+	defer patience.Stop()
+	select {
+	case <-done:
+		if s.ctx.Err() == nil { // else one was given up
+			s.answeredAll()
+		}
+	case <-s.coming.flooding():
+	case <-patience.C:
+	case <-s.ctx.Done():
+	}
+}
+
+// answeredAll says in the trailer that nothing else was begun than what is answered, so that all else may be sent again.
+func (s *session) answeredAll() { s.stream.SetTrailer(metadata.MD{"cpm-answered": {"all"}}) }
 
 // thin lets the goroutines go that wait for a request, so that a stream that is kept open keeps no more than it uses.
 func (s *session) thin() {

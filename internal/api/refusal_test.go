@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/cpm"
+)
+
+// ids are those of the results that came before the end of a stream.
+func (e end) ids(t *testing.T) (all []uint64) {
+	t.Helper()
+	for rest := e.answers; len(rest) > 0; {
+		n := 5 + int(binary.BigEndian.Uint32(rest[1:5]))
+		var m cpmv1.StreamResponse
+		if err := proto.Unmarshal(rest[5:n], &m); err != nil {
+			t.Fatal(err)
+		}
+		if m.GetResponse().GetJwsSign() != nil { // and not a decline of what was cut off
+			all = append(all, m.GetId())
+		}
+		rest = rest[n:]
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestAStreamForWhichThereIsNoRoomIsAnsweredFirst: what was begun has its answer before the status, which says so, unless that
+// takes too long or too much comes meanwhile.
+func TestAStreamForWhichThereIsNoRoomIsAnsweredFirst(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		patience time.Duration
+		then     func(k *frank, id uint32, free func())
+		answered string
+		answers  []uint64
+	}{
+		"answered": {time.Minute, func(_ *frank, _ uint32, free func()) { free() }, "all", []uint64{1, 2, 3}},
+		"too long": {50 * time.Millisecond, nil, "", nil},
+		"too much": {time.Minute, func(k *frank, id uint32, _ func()) {
+			for range 31 { // less than the window has
+				k.must(k.f.WriteData(id, false, make([]byte, 8<<10)))
+			}
+		}, "", nil},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			free := make(chan struct{})
+			h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+				select {
+				case <-free:
+					return echo(ctx, r)
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
+			}, func(c *Config) { c.Limits.Reading, c.Limits.WriteTimeout = 1<<20, test.patience })
+			k := h.frank(t, "switch.example")
+			id := k.call(methodStream)
+			for i := range uint64(3) {
+				k.must(k.f.WriteData(id, false, streamFrame(t, i+1, 100)))
+			}
+			waitFor(t, func() bool { return h.counts.read(h.counts.inFlight, GRPC) == 3 })
+			k.must(k.f.WriteData(id, false, announced(2<<20, make([]byte, 100))))
+			// The CPM reads in order: when it has refused this one, it has refused that one.
+			other := k.begin(methodProcess, 2<<20)
+			ended := map[uint32]end{}
+			e := <-k.ends
+			ended[e.stream] = e
+			if test.patience == time.Minute {
+				if e.stream != other {
+					t.Fatalf("the stream did not wait: %+v", e)
+				}
+				time.Sleep(50 * time.Millisecond) // in which one that does not wait would end
+				test.then(k, id, func() { close(free) })
+			}
+			e = <-k.ends
+			ended[e.stream] = e
+			e = ended[id]
+			if e.status != resourceExhausted || e.pushed != "1000" || e.answered != test.answered {
+				t.Errorf("%+v", e)
+			}
+			if got := e.ids(t); !slices.Equal(got, test.answers) {
+				t.Errorf("answers: %v", got)
+			}
+		})
+	}
+}
+
+// trailing is a slow caller's stream that remembers its trailer.
+type trailing struct {
+	slow
+	trailer metadata.MD
+}
+
+func (s *trailing) SetTrailer(m metadata.MD) { s.trailer = metadata.Join(s.trailer, m) }
+
+func TestAnAnswerThatIsGivenUpIsNotCalledAnswered(t *testing.T) {
+	t.Parallel()
+	for each, want := range map[time.Duration]int{20 * time.Second: 1, 40 * time.Second: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			c := &trailing{slow: slow{script{ctx: context.WithValue(ctx, tapKey{}, tapped{stop: stop, requests: t.Context()})}, each}}
+			c.next = func(int) error { return nil }
+			s := play(c, 1)
+			go func() { _ = s.read() }()
+			time.Sleep(2 * time.Second) // the answer is being sent
+			s.close()
+			s.settle()
+			if got := len(c.trailer.Get("cpm-answered")); got != want {
+				t.Errorf("an answer that takes %v: %v", each, c.trailer)
+			}
+		})
+	}
+}
