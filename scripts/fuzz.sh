@@ -21,7 +21,7 @@ packages() {
 time_for() {
   case "$1 $2" in
     ./internal/cpm\ * | ./internal/fspiop\ * | ./internal/operation\ * | ./internal/symmetric\ * | ./internal/ssm\ * | \
-      ./sdk/go/client\ * | './internal/keys FuzzReadSecret') echo "$fuzztime_operations" ;;
+      ./sdk/go/client\ * | './internal/keys FuzzReadSecret' | './internal/api FuzzFrames') echo "$fuzztime_operations" ;;
     *) echo "$fuzztime" ;;
   esac
 }
