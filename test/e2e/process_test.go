@@ -40,17 +40,17 @@ type process struct {
 
 // launch starts the program on what was installed, with further variables, and waits until it is Active and can be
 // administered.
-func launch(t *testing.T, m *cpmtest.CPM) *process {
+func launch(t *testing.T, m *cpmtest.CPM, variables ...string) *process {
 	t.Helper()
-	return launchBuild(t, m, binary)
+	return launchBuild(t, m, binary, variables...)
 }
 
 // launchBuild is launch with another build of the program.
-func launchBuild(t *testing.T, m *cpmtest.CPM, binary string) *process {
+func launchBuild(t *testing.T, m *cpmtest.CPM, binary string, variables ...string) *process {
 	t.Helper()
 	p := &process{CPM: m, t: t, log: &record{}, active: make(chan struct{}), ended: make(chan struct{})}
 	p.cmd = exec.Command(binary, "server")
-	p.cmd.Env = m.Environ()
+	p.cmd.Env = append(m.Environ(), variables...)
 	out, err := p.cmd.StdoutPipe()
 	must(t, err)
 	p.cmd.Stderr = &p.stderr
