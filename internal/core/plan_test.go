@@ -1,10 +1,6 @@
 package core_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"maps"
 	"strings"
 	"testing"
@@ -16,70 +12,8 @@ import (
 	"github.com/mojaloop/cpm/internal/core"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
-	"github.com/mojaloop/cpm/internal/keys"
 	"github.com/mojaloop/cpm/internal/obs"
 )
-
-const quote = `{"note":"hi","payee":{"partyIdInfo":{"fspId":"payeefsp","partyIdentifier":"123"}},"payer":{"name":"Mats"}}`
-
-// planned is a rig whose payerfsp has fields encrypted for payeefsp, with signing at ssm1 and encryption at jwe1.
-func planned(t *testing.T, change ...func(*core.Document)) (*rig, *sealer) {
-	t.Helper()
-	r := newRig(t)
-	return r, r.plans(change...)
-}
-
-// plans makes a rig ready as planned has it.
-func (r *rig) plans(change ...func(*core.Document)) *sealer {
-	r.t.Helper()
-	s := &sealer{}
-	r.open["jwe1"] = func() (cpm.Module, error) { return s, nil }
-	r.ready(append([]func(*core.Document){func(d *core.Document) {
-		d.FSPs[0].Policy.Encryption = core.Encryption{Send: []core.EncryptionRule{
-			{Resource: "quotes", Peers: []string{"payeefsp"}, Fields: []string{"payer", "payee.partyIdInfo.partyIdentifier", "not.there"}},
-			{Resource: "fxQuotes", Fields: []string{"a"}, Required: true},
-		}}
-		d.FSPs[1].Policy.ReplayWindow = core.Duration(time.Minute)
-		d.Adapters = append(d.Adapters, core.AdapterEntry{Name: "jwe1", Kind: "ssm", Operations: []cpm.Operation{cpm.JWEEncrypt, cpm.JWEDecrypt}})
-		d.Routes = append(d.Routes, core.RouteEntry{FSP: "*", Operation: "jwe.encrypt", Adapter: "jwe1"}, core.RouteEntry{FSP: "*", Operation: "jwe.decrypt", Adapter: "jwe1"})
-		d.Grants = append(d.Grants,
-			core.GrantEntry{Principal: caller.String(), FSP: "payerfsp", Operations: []string{"message.protect"}},
-			core.GrantEntry{Principal: caller.String(), FSP: "payeefsp", Operations: []string{"message.open", "jwe.decrypt"}})
-	}}, change...)...)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	r.must(err)
-	r.must(r.addSecretKey(keys.Addition{FSP: "payeefsp", Name: "enc", Use: cpm.UseEncryption},
-		string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))))
-	return s
-}
-
-func (r *rig) protectRequest(uri, body string) *cpm.Request {
-	return r.request("payerfsp", cpm.MessageProtect, &cpmv1.MessageProtectRequest{
-		Method: "POST", Uri: uri, Headers: headers("payerfsp"), Content: &cpmv1.MessageProtectRequest_Body{Body: body},
-	})
-}
-
-func (r *rig) protect(q *cpm.Request) *cpmv1.MessageProtectResponse {
-	r.t.Helper()
-	res, err := r.Process(r.t.Context(), q)
-	r.must(err)
-	return res.Payload.Message.(*cpmv1.MessageProtectResponse)
-}
-
-func (r *rig) openRequest(uri string, p *cpmv1.MessageProtectResponse) *cpm.Request {
-	h := headers("payerfsp")
-	maps.Copy(h, p.GetHeaders())
-	return r.request("payeefsp", cpm.MessageOpen, &cpmv1.MessageOpenRequest{
-		Method: "POST", Uri: uri, Headers: h, Content: &cpmv1.MessageOpenRequest_Body{Body: p.GetBody()},
-	})
-}
-
-func (r *rig) openMessage(q *cpm.Request) *cpmv1.MessageOpenResponse {
-	r.t.Helper()
-	res, err := r.Process(r.t.Context(), q)
-	r.must(err)
-	return res.Payload.Message.(*cpmv1.MessageOpenResponse)
-}
 
 func TestPlanEncryptsSignsVerifiesAndDecryptsStepByStep(t *testing.T) {
 	t.Parallel()
@@ -122,30 +56,6 @@ func TestPlanEncryptsSignsVerifiesAndDecryptsStepByStep(t *testing.T) {
 	}
 	if diff := cmp.Diff(counts, r.Counts()); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
-	}
-}
-
-func TestPlanSignsAsItIsWhatThePolicyDoesNotName(t *testing.T) {
-	t.Parallel()
-	r, jwe := planned(t)
-	for uri, body := range map[string]string{
-		"/transfers": quote, "/quotes": `{"note":"hi"}`, "/quotes/1": `{"payer":null,"payee":{"partyIdInfo":7}}`, "/fxQuotes/1/error": `{"errorInformation":{}}`,
-	} {
-		p := r.protect(r.protectRequest(uri, body))
-		if _, encrypted := p.GetHeaders()["fspiop-encryption"]; encrypted || p.GetBody() != body && uri != "/quotes/1" || p.GetFields() != nil {
-			t.Errorf("%s: got %v", uri, p)
-		}
-		if o := r.openMessage(r.openRequest(uri, p)); !o.GetValid() || o.GetBody() != p.GetBody() || o.GetEncryptionKey() != nil {
-			t.Errorf("%s: got %v", uri, o)
-		}
-	}
-	q := r.protectRequest("/quotes", quote) // the rule is for another recipient
-	q.Payload.Message.(*cpmv1.MessageProtectRequest).Headers["fspiop-destination"] = "payerfsp"
-	if p := r.protect(q); p.GetFields() != nil || p.GetBody() != quote {
-		t.Errorf("got %v", p)
-	}
-	if n := len(jwe.requests()); n != 0 {
-		t.Errorf("%d requests to encrypt or decrypt", n)
 	}
 }
 
@@ -297,39 +207,6 @@ func TestOpenRefusesReplaysButNotWhatGotNoAnswer(t *testing.T) {
 	}
 }
 
-func TestOpenWantsEncryptedWhatTheRecipientsPolicyNames(t *testing.T) {
-	t.Parallel()
-	r, _ := planned(t, func(d *core.Document) {
-		d.FSPs[1].Policy.Encryption.Receive = []core.EncryptionRule{
-			{Resource: "quotes", Fields: []string{"payer.name", "payee"}, Peers: []string{"payerfsp"}},
-			{Resource: "transfers", Fields: []string{"note"}, Required: true},
-			{Resource: "transfers", Methods: []string{"PUT"}, Fields: []string{"x"}, Required: true},
-		}
-	})
-	p := r.protect(r.protectRequest("/quotes", quote))
-	_, err := r.Process(t.Context(), r.openRequest("/quotes", p))
-	kind(t, err, fault.Missing)
-	if text := fault.From(err).Public; !strings.HasSuffix(text, ": payee") {
-		t.Errorf("got %q", text) // part of it was encrypted; payer.name was, with the whole of payer
-	}
-	p = r.protect(r.protectRequest("/quotes", `{"payer":{"name":"Mats"}}`))
-	if o := r.openMessage(r.openRequest("/quotes", p)); !o.GetValid() {
-		t.Errorf("got %v", o)
-	}
-	for body, want := range map[string]string{`{"note":"hi"}`: "not encrypted", `{}`: "does not have the field note", `{"note":1,"note":2}`: "readers may disagree"} {
-		q := r.protectRequest("/transfers", body)
-		q.Payload.Message.(*cpmv1.MessageProtectRequest).Form = "raw"
-		_, err := r.Process(t.Context(), r.openRequest("/transfers", r.protect(q)))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v", body, err)
-		}
-	}
-	p = r.protect(r.protectRequest("/transfers/1/error", `{}`))
-	if o := r.openMessage(r.openRequest("/transfers/1/error", p)); !o.GetValid() {
-		t.Errorf("an error lacks the field: %v", o)
-	}
-}
-
 func TestStepsHaveOneDeadlineFromTheArrival(t *testing.T) {
 	t.Parallel()
 	r, _ := planned(t)
@@ -374,61 +251,6 @@ func TestPlanIsForKnownFSPsInService(t *testing.T) {
 	r.mustChange("fsp.suspend", "payerfsp", nil)
 	_, err = r.Process(t.Context(), r.protectRequest("/quotes", quote))
 	kind(t, err, fault.State)
-}
-
-func TestPolicyOfEncryptionIsCheckedAsAWhole(t *testing.T) {
-	t.Parallel()
-	r, _ := planned(t)
-	for name, c := range map[string]struct {
-		encryption core.Encryption
-		want       []string
-	}{
-		"rules": {core.Encryption{
-			Send: []core.EncryptionRule{
-				{Resource: "quote", Methods: []string{"get"}, Peers: []string{"a/b"}, Algorithm: "A128CBC-HS256"},
-				{Resource: "quotes", Fields: []string{"a..b", "a[0]", strings.Repeat("x", 513), "payer", "payer.name", "note", "note"}},
-			},
-			Receive: []core.EncryptionRule{{Resource: "quotes", Fields: []string{"a"}, Algorithm: "A256GCM"}},
-		}, []string{
-			`send[0].resource: "quote"`, `send[0].methods: "get"`, `send[0].peers: "a/b"`, `send[0].algorithm: "A128CBC-HS256"`, `send[0].fields: name 1 to`,
-			`send[1].fields: "a..b"`, `send[1].fields: "a[0]"`, `send[1].fields: "xxx`, `"payer.name" is there twice, or`, `"note" is there twice`, `receive[0].algorithm: the sender`,
-		}},
-		"too many rules": {core.Encryption{Send: make([]core.EncryptionRule, 65)}, []string{"send has more than 64"}},
-		"unknown peer":   {core.Encryption{Send: []core.EncryptionRule{{Resource: "quotes", Peers: []string{"payefsp", "*"}, Fields: []string{"a"}}}}, []string{"payefsp"}},
-	} {
-		policy := core.Policy{Encryption: c.encryption}
-		_, set := r.change("fsp.set", "payerfsp", core.FSPDocument{Policy: policy})
-		_, applied := r.change("config.apply", "", core.Document{FSPs: []core.FSPEntry{{Name: "payerfsp", Policy: policy}}})
-		for _, err := range []error{set, applied} {
-			if err == nil {
-				t.Errorf("%s: accepted", name)
-				continue
-			}
-			kind(t, err, fault.Invalid)
-			for _, want := range c.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("%s: %q is not in\n%v", name, want, err)
-				}
-			}
-		}
-	}
-}
-
-func TestLongestKeyOfSeveralRulesCounts(t *testing.T) {
-	t.Parallel()
-	r, jwe := planned(t, func(d *core.Document) {
-		d.FSPs[0].Policy.Encryption.Send = []core.EncryptionRule{
-			{Resource: "quotes", Fields: []string{"note", "payer.name"}, Algorithm: "A128GCM"},
-			{Resource: "quotes", Fields: []string{"payer"}, Algorithm: "A192GCM"},
-		}
-	})
-	p := r.protect(r.protectRequest("/quotes", quote))
-	if diff := cmp.Diff([]string{"note", "payer"}, p.GetFields()); diff != "" {
-		t.Errorf("fields (-want +got):\n%s", diff)
-	}
-	if e := jwe.requests()[0].Payload.Message.(*cpmv1.JweEncryptRequest); e.GetEncryption() != "A192GCM" {
-		t.Errorf("encrypted with %s", e.GetEncryption())
-	}
 }
 
 // A plan reads the message before its first step does, so it has its bytes from the beginning, and gives them back.
