@@ -3,13 +3,10 @@ package adapter
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,90 +21,6 @@ import (
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/spec"
 )
-
-// office is a core's port with what was asked of it.
-type office struct {
-	port    *Port
-	service chan cpm.Service
-	gone    atomic.Int64
-
-	mu    sync.Mutex
-	links int
-	cut   context.CancelFunc
-}
-
-// newOffice lets every adapter in and echoes what it is asked.
-func newOffice(change func(*PortConfig)) *office {
-	o := &office{service: make(chan cpm.Service, 100)}
-	c := PortConfig{
-		Type: "command", Logger: quiet,
-		Attach: func(_ context.Context, name string, identities []string, s cpm.Service) (*Attachment, error) {
-			if name != "command1" || len(identities) != 1 || identities[0] != "command.cpm" {
-				return nil, fault.New(fault.Denied, "not this one")
-			}
-			o.service <- s
-			return &Attachment{Settings: []byte(`{"a":1}`), Revision: 7, Detach: func() { o.gone.Add(1) }}, nil
-		},
-		Handle: func(_ context.Context, name string, op cpm.Operation, id string, payload []byte) ([]byte, error) {
-			return fmt.Appendf(nil, "%s %s %s %s", name, op, id, payload), nil
-		},
-	}
-	if change != nil {
-		change(&c)
-	}
-	o.port = NewPort(c)
-	return o
-}
-
-// open joins an adapter with the port without a network.
-func (o *office) open(ctx context.Context) (*wires, error) {
-	ctx, cut := context.WithCancel(ctx)
-	o.mu.Lock()
-	o.links++
-	key := strconv.Itoa(o.links)
-	o.cut = cut
-	o.mu.Unlock()
-	near, far := newPipe[*cpmv1.ControlFrame](ctx)
-	go func() {
-		defer cut()
-		_ = o.port.control(key, []string{"command.cpm"}, far)
-	}()
-	return &wires{
-		control: near,
-		work: func() (workStream, error) {
-			near, far := newPipe[*cpmv1.WorkFrame](ctx)
-			go func() {
-				defer cut()
-				_ = o.port.work(key, far)
-			}()
-			return near, nil
-		},
-		close: func() error { cut(); return nil },
-	}, nil
-}
-
-func (o *office) cutNow() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.cut()
-}
-
-// attached starts an adapter at the office and waits for its link.
-func (o *office) attached(t *testing.T, c AttachConfig) *Attached {
-	t.Helper()
-	c.Name, c.Logger = "command1", quiet
-	a := attach(t.Context(), c, o.open)
-	if err := a.Connected(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-func ask(t *testing.T, a *Attached, text string) (string, error) {
-	t.Helper()
-	answer, err := a.Ask(t.Context(), cpm.AskCommand, "id-"+text, []byte(text))
-	return string(answer), err
-}
 
 func TestAnAdapterThatDialsInIsConfiguredAndAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -338,64 +251,4 @@ func TestLostLinksOfAdaptersThatDialInGiveNoWrongAnswer(t *testing.T) {
 			t.Errorf("%d links, %d detached", o.links, o.gone.Load())
 		}
 	})
-}
-
-// Over real TLS: who has no certificate of the authority is not heard, and the end of the port is not the adapter's end.
-func TestAttachOverTLS(t *testing.T) {
-	f := newFleet(t)
-	o := newOffice(nil)
-	serve := func(address string) (string, func()) {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- o.port.Serve(ctx, l, f.adapter) }()
-		return l.Addr().String(), func() {
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	address, stop := serve("127.0.0.1:0")
-	var shows atomic.Int64
-	certificate := f.core(t, "command.cpm")
-	a := Attach(t.Context(), AttachConfig{Name: "command1", Address: address, Logger: quiet, TLS: func() (*tls.Config, error) {
-		shows.Add(1)
-		return certificate()
-	}})
-	defer a.Close()
-	if err := a.Connected(within(t, 20*time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := ask(t, a, "x"); err != nil || got != "command1 command id-x x" {
-		t.Errorf("%q %v", got, err)
-	}
-	for name, certificate := range map[string]func() (*tls.Config, error){
-		"another authority": newFleet(t).core(t, "command.cpm"), "another name": f.core(t, "other.cpm"),
-	} {
-		stranger := Attach(t.Context(), AttachConfig{Name: "command1", Address: address, Logger: quiet, TLS: certificate})
-		if err := stranger.Connected(within(t, 500*time.Millisecond)); err == nil {
-			t.Errorf("%s: connected", name)
-		}
-		stranger.Close()
-	}
-	stop()
-	_, stop = serve(address)
-	defer stop()
-	if err := a.Connected(within(t, 20*time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := ask(t, a, "y"); err == nil {
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-	if shows.Load() < 2 {
-		t.Error("the certificate was not looked at anew")
-	}
 }
