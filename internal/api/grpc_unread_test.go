@@ -57,26 +57,34 @@ func TestAStreamThatIsNotReadIsEnded(t *testing.T) {
 	}
 }
 
+// drained is a door that has drained, with so many answers which their caller has yet to read. It goes on sending them for that
+// time, or when that is 0 for as long as it does when nobody says how long.
+func drained(t *testing.T, asked uint64, within time.Duration) (*house, conversation) {
+	t.Helper()
+	h := open(t, echo)
+	c := deaf(t, h, asked)
+	ctx := t.Context()
+	if within > 0 {
+		limited, cancel := context.WithTimeout(ctx, within)
+		t.Cleanup(cancel)
+		ctx = limited
+	}
+	if err := h.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return h, c
+}
+
 func TestDrainDoesNotWaitForAStreamThatIsNotRead(t *testing.T) {
 	t.Parallel()
-	h := open(t, echo)
-	deaf(t, h, 5)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if err := h.Drain(ctx); err != nil {
-		t.Error(err)
-	}
+	h, _ := drained(t, 5, 10*time.Second)
 	h.served.Wait()
 }
 
 func TestADrainLastsWhileAnswersAreRead(t *testing.T) {
 	t.Parallel()
 	const asked = 30
-	h := open(t, echo)
-	c := deaf(t, h, asked)
-	if err := h.Drain(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h, c := drained(t, asked, 0)
 	for n := range asked {
 		time.Sleep(100 * time.Millisecond) // a slow link, which takes seconds for all of them
 		if _, err := c.Recv(); err != nil {
@@ -92,13 +100,7 @@ func TestADrainLastsWhileAnswersAreRead(t *testing.T) {
 func TestADrainWaitsForSlowReadersOnlyUntilItsTimeIsOver(t *testing.T) {
 	t.Parallel()
 	const asked = 200
-	h := open(t, echo)
-	c := deaf(t, h, asked)
-	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
-	defer cancel()
-	if err := h.Drain(ctx); err != nil {
-		t.Fatal(err)
-	}
+	h, c := drained(t, asked, 1500*time.Millisecond)
 	for n := 0; ; n++ {
 		time.Sleep(50 * time.Millisecond)
 		if _, err := c.Recv(); err != nil {
