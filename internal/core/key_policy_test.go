@@ -291,41 +291,47 @@ func TestAFulfilmentOfAnUnknownSecretIsNotGiven(t *testing.T) {
 
 // suspending is a key holder on whose first key something happens while it is put there.
 type suspending struct {
-	cpm.Module
+	holding
 
-	holder  cpm.KeyHolder
 	once    sync.Once
 	suspend func()
 }
 
 func (s *suspending) Put(ctx context.Context, m cpm.Material) error {
 	s.once.Do(s.suspend)
-	return s.holder.Put(ctx, m)
+	return s.KeyHolder.Put(ctx, m)
 }
 
-func (s *suspending) Drop(ctx context.Context, ids ...cpm.KeyID) error {
-	return s.holder.Drop(ctx, ids...)
+// suspendedOnTheWay is a rig whose key jws is suspended while it is put into the module for the first time.
+func suspendedOnTheWay(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t)
+	with(&suspending{holding: newHolding(r), suspend: func() {
+		r.mustChange("key.suspend", "payerfsp/jws", keys.Which{FSP: "payerfsp", Name: "jws"})
+	}})(r)
+	r.ready()
+	return r
+}
+
+// signsWith expects the next signature to be of a certain key.
+func (r *rig) signsWith(name string) {
+	r.t.Helper()
+	signed, err := r.sign()
+	r.must(err)
+	if got := signed.GetKey().GetName(); got != name {
+		r.t.Errorf("signed with %q, want %q", got, name)
+	}
 }
 
 // A key that takes the place of one that was taken out of use on the way is counted, and only once.
 func TestTheKeyThatTakesAnothersPlaceIsCounted(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	inner := newSSM(r)
-	with(&suspending{Module: inner, holder: inner, suspend: func() {
-		r.mustChange("key.suspend", "payerfsp/jws", keys.Which{FSP: "payerfsp", Name: "jws"})
-	}})(r)
-	r.ready()
+	r := suspendedOnTheWay(t)
 	r.pass(time.Second)
 	r.addKey(keys.Addition{FSP: "payerfsp", Name: "other", Use: cpm.UseSignature, Generate: "ES256", Policy: &keys.Policy{MaxUses: 2}})
 	for range 2 {
-		signed, err := r.sign()
-		r.must(err)
-		if signed.GetKey().GetName() != "other" {
-			t.Errorf("signed with %v", signed.GetKey())
-		}
+		r.signsWith("other")
 	}
 	_, err := r.sign()
 	kind(t, err, fault.State)
-	r.must(inner.Shutdown(t.Context()))
 }

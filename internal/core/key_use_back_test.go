@@ -17,16 +17,12 @@ import (
 
 // moody is a software module that fails when told to, before it has done anything.
 type moody struct {
-	cpm.Module
+	holding
 
-	holder cpm.KeyHolder
-	fail   atomic.Pointer[fault.Error]
+	fail atomic.Pointer[fault.Error]
 }
 
-func newMoody(r *rig) *moody {
-	inner := newSSM(r)
-	return &moody{Module: inner, holder: inner}
-}
+func newMoody(r *rig) *moody { return &moody{holding: newHolding(r)} }
 
 func (m *moody) Do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 	if e := m.fail.Load(); e != nil {
@@ -35,9 +31,13 @@ func (m *moody) Do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 	return m.Module.Do(ctx, r)
 }
 
-func (m *moody) Put(ctx context.Context, k cpm.Material) error { return m.holder.Put(ctx, k) }
-
-func (m *moody) Drop(ctx context.Context, ids ...cpm.KeyID) error { return m.holder.Drop(ctx, ids...) }
+// readyForOneUse makes a rig ready to sign one time, with that module.
+func (r *rig) readyForOneUse(m cpm.Module) {
+	r.t.Helper()
+	with(m)(r)
+	r.ready()
+	r.setPolicy("jws", keys.Policy{MaxUses: 1})
+}
 
 // What the module has not begun costs the key nothing; what it may have done does.
 func TestAUseIsGivenBackWhenNothingWasDone(t *testing.T) {
@@ -62,9 +62,7 @@ func TestAUseIsGivenBackWhenNothingWasDone(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			m := newMoody(r)
-			with(m)(r)
-			r.ready()
-			r.setPolicy("jws", keys.Policy{MaxUses: 1})
+			r.readyForOneUse(m)
 			m.fail.Store(c.fails)
 			_, err := r.sign()
 			kind(t, err, c.fails.Kind)
@@ -101,9 +99,7 @@ func TestAUseIsGivenBackWhenTheModuleDidNotGetTheKey(t *testing.T) {
 	} {
 		r := newRig(t)
 		m := &reluctant{moody: newMoody(r)}
-		with(m)(r)
-		r.ready()
-		r.setPolicy("jws", keys.Policy{MaxUses: 1})
+		r.readyForOneUse(m)
 		m.refuse.Store(e)
 		for range 3 {
 			_, err := r.sign()
@@ -120,26 +116,13 @@ func TestAUseIsGivenBackWhenTheModuleDidNotGetTheKey(t *testing.T) {
 // A key that took the place of another one gives back what was counted for that.
 func TestTheKeyWhosePlaceAnotherTookIsNotCounted(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	inner := newSSM(r)
-	with(&suspending{Module: inner, holder: inner, suspend: func() {
-		r.mustChange("key.suspend", "payerfsp/jws", keys.Which{FSP: "payerfsp", Name: "jws"})
-	}})(r)
-	r.ready()
+	r := suspendedOnTheWay(t)
 	r.setPolicy("jws", keys.Policy{MaxUses: 1})
 	r.pass(1)
 	r.addKey(keys.Addition{FSP: "payerfsp", Name: "other", Use: cpm.UseSignature, Generate: "ES256"})
-	signed, err := r.sign()
-	r.must(err)
-	if signed.GetKey().GetName() != "other" {
-		t.Fatalf("signed with %v", signed.GetKey())
-	}
+	r.signsWith("other")
 	r.mustChange("key.resume", "payerfsp/jws", keys.Which{FSP: "payerfsp", Name: "jws"})
-	signed, err = r.sign()
-	r.must(err)
-	if signed.GetKey().GetName() != "jws" {
-		t.Errorf("signed with %v", signed.GetKey())
-	}
+	r.signsWith("jws")
 }
 
 // twoEndpoints is a rig whose payerfsp signs at an adapter with two endpoints.

@@ -147,6 +147,18 @@ func (m *module) Status(context.Context) (cpm.Status, error) {
 	return cpm.Status{State: cpm.Active}, nil
 }
 
+// holding is the software module as far as the core must know it: what a test puts before it is neither prompt nor ends by itself.
+type holding struct {
+	cpm.Module
+	cpm.KeyHolder
+}
+
+func newHolding(r *rig) holding {
+	inner := newSSM(r)
+	r.t.Cleanup(func() { r.must(inner.Shutdown(context.WithoutCancel(r.t.Context()))) })
+	return holding{inner, inner}
+}
+
 func with(m cpm.Module) func(*rig) {
 	return func(r *rig) { r.open["ssm1"] = func() (cpm.Module, error) { return m, nil } }
 }
@@ -244,33 +256,26 @@ func TestEveryRequestHasOneAnswerWhateverTheModuleDoes(t *testing.T) {
 
 // forgetful is a key holder that has lost its keys once.
 type forgetful struct {
-	cpm.Module
+	holding
 
-	holder cpm.KeyHolder
-	once   sync.Once
-	puts   int
+	once sync.Once
+	puts int
 }
 
 func (f *forgetful) Put(ctx context.Context, m cpm.Material) error {
 	f.puts++
-	return f.holder.Put(ctx, m)
-}
-
-func (f *forgetful) Drop(ctx context.Context, ids ...cpm.KeyID) error {
-	return f.holder.Drop(ctx, ids...)
+	return f.KeyHolder.Put(ctx, m)
 }
 
 func (f *forgetful) Do(ctx context.Context, q *cpm.Request) (*cpm.Result, error) {
-	f.once.Do(func() { _ = f.holder.Drop(ctx, q.Keys[0].ID) })
+	f.once.Do(func() { _ = f.Drop(ctx, q.Keys[0].ID) })
 	return f.Module.Do(ctx, q)
 }
 
 func TestAKeyTheModuleLostIsPutOnceMore(t *testing.T) {
 	t.Parallel()
-	var f *forgetful
 	r := newRig(t)
-	inner := newSSM(r)
-	f = &forgetful{Module: inner, holder: inner}
+	f := &forgetful{holding: newHolding(r)}
 	with(f)(r)
 	r.must(r.Load(t.Context()))
 	r.apply(document())
@@ -284,7 +289,6 @@ func TestAKeyTheModuleLostIsPutOnceMore(t *testing.T) {
 	if f.puts != 2 {
 		t.Errorf("put %d times", f.puts)
 	}
-	r.must(inner.Shutdown(t.Context()))
 }
 
 func TestAModuleFailureKeepsItsKind(t *testing.T) {
