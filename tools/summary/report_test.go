@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,16 +11,18 @@ import (
 // at is a clock that stands still.
 func at() time.Time { return time.Unix(0, 0) }
 
-func TestSummary(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name  string
-		args  []string
-		lines []string
-		code  int
-		want  []string // in this order
-		not   string
-	}{
+// goTestRun is what go test wrote, and what is to be made of it.
+type goTestRun struct {
+	name  string
+	args  []string
+	lines []string
+	code  int
+	want  []string // in this order
+	not   string
+}
+
+func runsOfTests() []goTestRun {
+	return []goTestRun{
 		{
 			name: "passing tests are quiet",
 			lines: []string{
@@ -64,6 +67,11 @@ func TestSummary(t *testing.T) {
 			},
 			want: []string{"skipped: vulnerability check: not reachable\n", "\n1 passed, 0 failed, 1 skipped\n"},
 		},
+	}
+}
+
+func runsOfPackages() []goTestRun {
+	return []goTestRun{
 		{
 			name: "a package without tests is neither",
 			lines: []string{
@@ -118,7 +126,12 @@ func TestSummary(t *testing.T) {
 			code:  1,
 			want:  []string{"go: no such package\n", "no test passed\n", "\n0 passed, 0 failed, 0 skipped\n"},
 		},
-	} {
+	}
+}
+
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	for _, c := range slices.Concat(runsOfTests(), runsOfPackages()) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
