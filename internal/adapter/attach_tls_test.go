@@ -4,31 +4,48 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
+// reserved is a socket that listens until the test ends, so that nobody else takes its port while nothing serves it.
+func reserved(t *testing.T) (socket *os.File, address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if socket, err = l.(*net.TCPListener).File(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = socket.Close() })
+	return socket, l.Addr().String()
+}
+
 // Over real TLS: who has no certificate of the authority is not heard, and the end of the port is not the adapter's end.
 func TestAttachOverTLS(t *testing.T) {
 	f := newFleet(t)
 	o := newOffice(nil)
-	serve := func(address string) (string, func()) {
-		l, err := net.Listen("tcp", address)
+	l, address := reserved(t)
+	serve := func() func() {
+		once, err := net.FileListener(l)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- o.port.Serve(ctx, l, f.adapter) }()
-		return l.Addr().String(), func() {
+		go func() { ended <- o.port.Serve(ctx, once, f.adapter) }()
+		return func() {
 			cancel()
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
 		}
 	}
-	address, stop := serve("127.0.0.1:0")
+	stop := serve()
 	var shows atomic.Int64
 	certificate := f.core(t, "command.cpm")
 	a := Attach(t.Context(), AttachConfig{Name: "command1", Address: address, Logger: quiet, TLS: func() (*tls.Config, error) {
@@ -52,7 +69,7 @@ func TestAttachOverTLS(t *testing.T) {
 		stranger.Close()
 	}
 	stop()
-	_, stop = serve(address)
+	stop = serve()
 	defer stop()
 	if err := a.Connected(within(t, 20*time.Second)); err != nil {
 		t.Fatal(err)
