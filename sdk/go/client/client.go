@@ -49,6 +49,8 @@ func New(c Config) (*Client, error) {
 	if _, err := k.identity.config(); err != nil {
 		return nil, err
 	}
+	// No caller's context: the connections serve every caller and live until Close, whereas a context handed to New is often
+	// one of a start-up that is soon over, and would take everybody's calls with it.
 	ctx, stop := context.WithCancel(context.Background())
 	k.stop, k.stopped = stop, ctx.Done()
 	for i := range c.Streams * len(c.Addresses) {
