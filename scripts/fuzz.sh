@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for FUZZTIME (default 5s), those of what operations are given and give (messages, packets, secrets,
 # ciphertexts, the client's frames) for FUZZTIME_OPERATIONS (default 30s). Arguments are packages; without any, all of the module's
-# packages that have a target are taken. As many targets run at once as there are processors.
+# packages that have a target are taken. FUZZ_AT_ONCE targets run at once (default: one a processor).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -60,10 +60,10 @@ if [ $# -eq 0 ]; then
   set -- "${found[@]}"
 fi
 targets "$@" >"$scratch/targets"
-# One target a processor, so that each has one for all of its time.
+# By default each target has a processor for all of its time.
 export -f fuzz run time_for deadline_only
 export scratch fuzztime fuzztime_operations
-xargs -r -P "$(nproc)" -n 2 bash -c 'fuzz "$@"' fuzz <"$scratch/targets" | tee "$scratch/outcomes"
+xargs -r -P "${FUZZ_AT_ONCE:-$(nproc)}" -n 2 bash -c 'fuzz "$@"' fuzz <"$scratch/targets" | tee "$scratch/outcomes"
 total=$(wc -l <"$scratch/targets")
 passed=$(grep -c '^ok   ' "$scratch/outcomes" || true)
 echo "$total fuzz targets, $((total - passed)) failed; $fuzztime each, those of operations $fuzztime_operations"

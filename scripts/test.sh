@@ -4,6 +4,7 @@
 #
 #   FUZZTIME              time for each fuzz target (default 5s)
 #   FUZZTIME_OPERATIONS   time for those of the packages that read what operations are sent (default 30s)
+#   FUZZ_AT_ONCE          how many fuzz targets run at once (default: one a processor)
 #   CPM_LONG              1 asks the tests for their long form
 #   VULNDB                a local copy of the Go vulnerability database
 set -euo pipefail
