@@ -97,8 +97,9 @@ func (a *arrivals) see(in []byte) bool {
 	for len(in) > 0 {
 		data, n, whole := a.framing.next(in)
 		in = in[n:]
-		if ends := whole && a.framing.data && a.framing.ends; len(data) > 0 || ends {
-			if !a.take(data, whole, ends) {
+		piece := whole && a.framing.data // in a padded frame the padding is last, not the data
+		if len(data) > 0 || piece {
+			if !a.take(data, piece, piece && a.framing.ends) {
 				return false
 			}
 		}
@@ -226,7 +227,7 @@ func (c *arrival) refuse(e *fault.Error) {
 }
 
 // late counts what comes after the refusal, while the call waits for its answers: gRPC holds it. No more than a window of it is
-// held, in which a piece counts as more than its bytes.
+// held, in which a piece counts as more than its bytes, also one that has none: padding opens the window anew.
 func (c *arrival) late(n int, whole bool) {
 	if c == nil || c.beyond > streamWindow {
 		return

@@ -141,14 +141,29 @@ func TestAMessageInTooManyPiecesEndsItsCall(t *testing.T) {
 	t.Parallel()
 	h := open(t, echo)
 	k := h.frank(t, "switch.example")
-	for _, method := range []string{methodStream, methodProcess} {
-		id := k.begin(method, 10_000)
-		for range 200 {
-			k.must(k.f.WriteData(id, false, []byte{1}))
-		}
-		k.hears(1)
+	ways := map[string]func(id uint32) error{
+		"plain":                        func(id uint32) error { return k.f.WriteData(id, false, []byte{1}) },
+		"with padding of no bytes":     func(id uint32) error { return k.f.WriteDataPadded(id, false, []byte{1}, []byte{}) },
+		"with padding of a byte":       func(id uint32) error { return k.f.WriteDataPadded(id, false, []byte{1}, []byte{0}) },
+		"with as much padding as fits": func(id uint32) error { return k.f.WriteDataPadded(id, false, []byte{1}, make([]byte, 255)) },
+		"of padding alone":             func(id uint32) error { return k.f.WriteDataPadded(id, false, nil, make([]byte, 255)) },
 	}
-	waitFor(t, func() bool { return h.counts.outcomes()["invalid"] == 2 })
+	n := 0
+	for way, piece := range ways {
+		for _, method := range []string{methodStream, methodProcess} {
+			id := k.begin(method, 10_000)
+			for range 200 {
+				k.must(piece(id))
+			}
+			select {
+			case <-k.ends:
+			case <-time.After(5 * time.Second):
+				t.Fatalf("%s, %s: not ended", way, method)
+			}
+			n++
+		}
+	}
+	waitFor(t, func() bool { return h.counts.outcomes()["invalid"] == n })
 }
 
 // streamFrame is a message of a stream, as bytes.
