@@ -233,8 +233,14 @@ func (s *session) answer(f *frame) {
 	defer func() { <-s.window }()
 	q := s.door.begin(GRPC, s.id, s.caller, s.pace)
 	id := streamID(f.bytes())
-	q.id, q.trace = s.id+"-"+strconv.FormatUint(id, 10), s.trace
+	q.id, q.trace = s.requestID(id), s.trace
 	s.send(&q, id, s.result(&q, id, f))
+}
+
+// requestID is that of one request of the stream.
+func (s *session) requestID(id uint64) string {
+	var room [64]byte
+	return string(strconv.AppendUint(append(append(room[:0], s.id...), '-'), id, 10))
 }
 
 // result is what a request is answered with. Drain waits for that, and not for callers to read it.

@@ -198,10 +198,13 @@ func (c *Core) perform(ctx context.Context, t *trip) (*cpm.Result, error) {
 	began := time.Now()
 	var (
 		result *cpm.Result
-		failed error = fault.New(fault.Unavailable, "the adapter of this route is not connected").After(time.Second)
+		failed error
 		tried  []*endpoint
 	)
-	for t.endpoint = t.adapter.choose(nil); t.endpoint != nil; t.endpoint = t.adapter.choose(tried) {
+	if t.endpoint = t.adapter.choose(nil); t.endpoint == nil {
+		return nil, fault.New(fault.Unavailable, "the adapter of this route is not connected").After(time.Second)
+	}
+	for ; t.endpoint != nil; t.endpoint = t.adapter.choose(tried) {
 		if failed = c.spend(ctx, t); failed != nil {
 			break
 		}

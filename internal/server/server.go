@@ -97,7 +97,7 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	s.door = api.New(api.Config{
-		Processor: s.core, Admission: s.core, Publisher: s.core, Logger: s.log, Metrics: doorMetrics{s.metrics}, Now: s.options.Now, NewID: obs.NewRequestID,
+		Processor: s.core, Admission: s.core, Publisher: s.core, Logger: s.log, Metrics: newDoorMetrics(s.metrics), Now: s.options.Now, NewID: obs.NewRequestID,
 		Limits: api.Limits{Connections: s.config.Limits.Connections, Drain: s.config.DrainTimeout},
 	})
 	return s.register()

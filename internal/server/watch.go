@@ -4,10 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/mojaloop/cpm/internal/api"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
-	"github.com/mojaloop/cpm/internal/obs"
 	"github.com/mojaloop/cpm/internal/probe"
 	"github.com/mojaloop/cpm/internal/route"
 )
@@ -69,36 +67,4 @@ func (h health) Services() []probe.Service {
 		services = append(services, probe.Service{Name: "adapter-" + a.Name, OK: a.State == cpm.Active})
 	}
 	return services
-}
-
-// doorMetrics writes what the Mojaloop port does into the metrics.
-type doorMetrics struct{ m *obs.Metrics }
-
-// Answered counts one answer.
-func (d doorMetrics) Answered(a api.Answer) {
-	d.m.RequestDuration.WithLabelValues(string(a.Operation), string(a.Port)).Observe(a.Took.Seconds())
-	if a.Declined {
-		d.m.Declines.WithLabelValues(a.Kind.String(), string(a.Port)).Inc()
-	}
-}
-
-// InFlight counts requests in and out.
-func (d doorMetrics) InFlight(p api.Port, delta int) {
-	d.m.InFlight.WithLabelValues(string(p)).Add(float64(delta))
-}
-
-// Connections counts connections in and out.
-func (d doorMetrics) Connections(p api.Port, delta int) {
-	d.m.Connections.WithLabelValues(string(p)).Add(float64(delta))
-}
-
-// HandshakeFailed counts a connection without an acceptable certificate.
-func (d doorMetrics) HandshakeFailed(p api.Port) {
-	d.m.HandshakeFailures.WithLabelValues(string(p)).Inc()
-}
-
-// Paused counts connections that are not read, and for how long that was.
-func (d doorMetrics) Paused(p api.Port, delta int, took time.Duration) {
-	d.m.Paused.WithLabelValues(string(p)).Add(float64(delta))
-	d.m.PausedTime.WithLabelValues(string(p)).Add(took.Seconds())
 }
