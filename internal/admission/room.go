@@ -63,6 +63,20 @@ func (r *Room[K]) Give(name K, n int) {
 // more than is free then.
 func within(has, n, free int) bool { return n <= 0 || n <= free && (has == 0 || has+n <= free-n+1) }
 
+// Change makes n of what was taken for a name, or says that there is not that much for it; then it stays taken as it was.
+func (r *Room[K]) Change(name K, was, n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n > was && !within(r.taken[name]-was, n, r.most-r.all+was) {
+		return false
+	}
+	r.all += n - was
+	if r.taken[name] += n - was; r.taken[name] == 0 {
+		delete(r.taken, name)
+	}
+	return true
+}
+
 // Taken is how much is taken.
 func (r *Room[K]) Taken() int {
 	r.mu.Lock()

@@ -35,7 +35,9 @@ type arrivals struct {
 	framing  framing       // of the one who reads
 	stray    atomic.Int64
 
-	mu    sync.Mutex // guards what follows, and the arrivals
+	departures
+
+	mu    sync.Mutex // guards what follows, the arrivals, and the departures
 	calls map[uint32]*arrival
 	over  bool
 }
@@ -45,11 +47,14 @@ func (d *Door) arrivalsAt(c admission.Caller, on *pace) *arrivals {
 	return &arrivals{
 		room: d.reading, caller: c, pace: on, longest: d.limits.Batch, patience: d.limits.ReadTimeout,
 		framing: framing{preface: prefaceBytes}, calls: map[uint32]*arrival{},
+		departures: departures{open: d.calls, within: d.limits.WriteTimeout},
 	}
 }
 
-// arrival is what is on its way to one call.
+// arrival is what is on its way to one call, and from it.
 type arrival struct {
+	departure
+
 	of     *arrivals
 	id     uint32
 	stream bool // of many messages
@@ -74,6 +79,7 @@ type arrival struct {
 	since   time.Time // when the timer last began; zero while the message need not be waited for
 	turn    int64     // of turns at that time
 	mark    int       // what was missing of the message then, or when it was announced
+	dropped bool      // nothing is awaited any more
 }
 
 // begin is told of a call whose HEADERS have just been read.
@@ -88,7 +94,8 @@ func (a *arrivals) begin(call context.Context, stop context.CancelFunc, stream b
 		c.tell()
 	}
 	a.calls[c.id] = c
-	context.AfterFunc(call, c.leave) // gRPC answers some calls by itself, and no handler hears of them
+	a.watchAnswers()
+	context.AfterFunc(call, c.quit) // gRPC answers some calls by itself, and no handler hears of them
 	return c
 }
 
@@ -103,6 +110,9 @@ func (a *arrivals) see(in []byte) bool {
 				return false
 			}
 		}
+		if whole && a.framing.reset {
+			a.reset(a.framing.stream)
+		}
 	}
 	return true
 }
@@ -112,6 +122,9 @@ func (a *arrivals) take(data []byte, whole, ends bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.calls[a.framing.stream]
+	if c != nil && c.dropped {
+		c = nil
+	}
 	if c == nil || c.refused != nil {
 		c.late(len(data), whole)
 		return a.stray.Add(int64(len(data))) <= mostStray
@@ -132,7 +145,10 @@ func (a *arrivals) end() {
 	defer a.mu.Unlock()
 	a.over = true
 	for _, c := range a.calls {
-		c.drop()
+		c.depart()
+	}
+	if a.timer != nil {
+		a.timer.Stop()
 	}
 }
 
@@ -304,18 +320,15 @@ func (c *arrival) claim(n int) pledge {
 	return pledge{c.of.room, c.of.caller, n}
 }
 
-// leave is told when the call has ended.
-func (c *arrival) leave() {
-	if c == nil {
-		return
-	}
+// quit is told when the context of the call has ended.
+func (c *arrival) quit() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	c.drop()
 }
 
 func (c *arrival) drop() {
-	delete(c.of.calls, c.id)
+	c.dropped = true
 	c.since = time.Time{}
 	if c.timer != nil {
 		c.timer.Stop()
@@ -331,9 +344,9 @@ type pledge struct {
 	n      int
 }
 
-// give gives it back, once.
+// give gives it back, once. No pledge is one of nothing.
 func (p *pledge) give() {
-	if p.n > 0 {
+	if p != nil && p.n > 0 {
 		p.room.Give(p.caller, p.n)
 		p.n = 0
 	}

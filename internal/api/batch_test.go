@@ -159,6 +159,10 @@ func TestABatchKeepsWhatWasReservedWhileItCame(t *testing.T) {
 	if e != nil || out.(*cpmv1.BatchResponse).GetResults()[0].GetJwsSign() == nil {
 		t.Error(out, e)
 	}
+	if own.Taken() != len(in) {
+		t.Errorf("%d bytes are reserved until the answer is encoded", own.Taken())
+	}
+	x.kept.give()
 	if own.Taken() != 0 || d.reading.Taken() != d.reading.Most() {
 		t.Errorf("%d bytes stay reserved, others have %d", own.Taken(), d.reading.Taken())
 	}

@@ -196,7 +196,7 @@ func BenchmarkDoor(b *testing.B) {
 			if e != nil {
 				b.Fatal(e)
 			}
-			data, err := seal(&cpmv1.StreamResponse{Id: r.GetId(), Response: out})
+			data, err := seal(&cpmv1.StreamResponse{Id: r.GetId(), Response: out}, d.buffers)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -51,6 +51,16 @@ func (b *buffers) get(n int) *[]byte {
 	return &p
 }
 
+// Get gives a slice of n bytes, for gRPC, which gives it back by Put.
+func (b *buffers) Get(n int) *[]byte {
+	p := b.get(n)
+	*p = (*p)[:n]
+	return p
+}
+
+// Put takes back a slice, which nobody may use any more.
+func (b *buffers) Put(p *[]byte) { b.put(p) }
+
 // put takes back a slice, which nobody may use any more. A slice that has grown joins the class it fills.
 func (b *buffers) put(p *[]byte) {
 	i, size := class(cap(*p))

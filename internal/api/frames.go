@@ -7,14 +7,15 @@ const (
 	prefaceBytes  = 24
 	dataFrame     = 0
 	headersFrame  = 1
+	resetFrame    = 3
 	endStreamFlag = 0x1
 	paddedFlag    = 0x8
 )
 
-// framing follows the caller's half of an HTTP/2 connection, in whatever parts it is read. It looks for DATA and leaves every
-// error to gRPC, which reads the same bytes.
+// framing follows one half of an HTTP/2 connection, in whatever parts it is read or written. It looks for DATA and the ends of
+// streams, and leaves every error to gRPC, which reads the same bytes.
 type framing struct {
-	preface int // bytes of the preface that are missing
+	preface int // bytes of the preface that are missing, which only the caller's half has
 	head    [9]byte
 	have    int // bytes of head
 	// left is how much of the payload is to come, and padding how much after it. padded says that the next byte is the length
@@ -25,6 +26,8 @@ type framing struct {
 	data          bool
 	// ends says that the last HEADERS or DATA were the end of the stream.
 	ends bool
+	// reset says that the frame is RST_STREAM, last that nothing comes after it on the stream.
+	reset, last bool
 }
 
 // next takes a part of in, of n bytes: data of the stream, or something else. Whole says that it was the end of a frame.
@@ -66,7 +69,10 @@ func (f *framing) begin() {
 	kind, flags := f.head[3], f.head[4]
 	f.data = kind == dataFrame
 	f.padded = f.data && flags&paddedFlag != 0 && f.left > 0
+	f.reset = kind == resetFrame
+	f.last = f.reset
 	if kind == dataFrame || kind == headersFrame {
 		f.ends = flags&endStreamFlag != 0
+		f.last = f.ends
 	}
 }

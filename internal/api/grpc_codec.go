@@ -41,7 +41,7 @@ func (f *frame) free() {
 type sealed struct{ data mem.BufferSlice }
 
 // codec hands requests over undecoded: gRPC's own would decode without bounds and answer with its error text.
-type codec struct{}
+type codec struct{ buffers *buffers }
 
 var errCodec = errors.New("not a message of this service")
 
@@ -63,26 +63,26 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 }
 
 // Marshal encodes a message that has not been encoded yet.
-func (codec) Marshal(v any) (mem.BufferSlice, error) {
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
-	case sealed:
+	case *sealed:
 		return m.data, nil
 	case proto.Message:
-		return seal(m)
+		return seal(m, c.buffers)
 	default:
 		return nil, errCodec
 	}
 }
 
-// seal encodes m into memory that gRPC gives back when it has sent it.
-func seal(m proto.Message) (mem.BufferSlice, error) {
+// seal encodes m into memory that gRPC gives back when it has sent it. gRPC's own pools have slices that are many times as large
+// as the answer, and all of a slice is in use for as long as the answer is not read.
+func seal(m proto.Message, pool *buffers) (mem.BufferSlice, error) {
 	size := proto.Size(m)
 	options := proto.MarshalOptions{UseCachedSize: true}
 	if mem.IsBelowBufferPoolingThreshold(size) {
 		out, err := options.Marshal(m)
 		return mem.BufferSlice{mem.SliceBuffer(out)}, err
 	}
-	pool := mem.DefaultBufferPool()
 	room := pool.Get(size)
 	out, err := options.MarshalAppend((*room)[:0], m)
 	if err != nil {

@@ -50,7 +50,7 @@ func (d *Door) ServeGRPC(ctx context.Context, l net.Listener, c *tls.Config) err
 func (d *Door) grpcServer(requests context.Context) *grpc.Server {
 	s := grpc.NewServer(
 		grpc.Creds(shaken{d}),
-		grpc.ForceServerCodecV2(codec{}),
+		grpc.ForceServerCodecV2(codec{d.buffers}),
 		grpc.UnknownServiceHandler(d.unknownMethod),
 		grpc.MaxRecvMsgSize(d.limits.Batch),
 		grpc.MaxHeaderListSize(metadataBytes),
@@ -153,6 +153,7 @@ func (s shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, err
 // watch has the connection's frames followed.
 func (s shaken) watch(c net.Conn, id *identity) (net.Conn, credentials.AuthInfo, error) {
 	id.arrivals = s.door.arrivalsAt(admission.CallerOf(id.principal), id.pace)
+	id.arrivals.unread = s.door.unreadOf(id.principal, c)
 	return &watched{Conn: c, ahead: bufio.NewReaderSize(c, framesAhead), arrivals: id.arrivals, sent: &s.door.sent}, id, nil
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -234,7 +233,13 @@ func (s *session) answer(f *frame) {
 	q := s.door.begin(GRPC, s.id, s.caller, s.pace)
 	id := streamID(f.bytes())
 	q.id, q.trace = s.requestID(id), s.trace
-	s.send(&q, id, s.result(&q, id, f))
+	s.send(&q, s.result(&q, id, f))
+}
+
+// reply is an answer that has been encoded, and what is reserved for it unless it is small.
+type reply struct {
+	sealed
+	kept *pledge
 }
 
 // requestID is that of one request of the stream.
@@ -244,17 +249,21 @@ func (s *session) requestID(id uint64) string {
 }
 
 // result is what a request is answered with. Drain waits for that, and not for callers to read it.
-func (s *session) result(q *inquiry, id uint64, f *frame) *cpmv1.ProcessResponse {
+func (s *session) result(q *inquiry, id uint64, f *frame) *reply {
 	accepted := s.door.gate.enter(GRPC)
 	if accepted {
 		defer s.door.gate.leave(GRPC)
 	}
+	r := &reply{}
 	out, e := s.perform(q, id, f, accepted)
+	if e == nil {
+		e = s.seal(q, f.caller, &cpmv1.StreamResponse{Id: id, Response: out}, r)
+	}
 	s.door.conclude(s.ctx, q, e)
 	if e != nil {
-		return packDecline(e, q.id)
+		r.data, _ = seal(&cpmv1.StreamResponse{Id: id, Response: packDecline(e, q.id)}, s.door.buffers)
 	}
-	return out
+	return r
 }
 
 func (s *session) perform(q *inquiry, id uint64, f *frame, accepted bool) (out *cpmv1.ProcessResponse, e *fault.Error) {
@@ -312,12 +321,12 @@ func (s *session) release(id uint64) {
 //
 // Answers that wait for those before them to be read keep their places. It is left as soon as it is an answer's turn: a caller
 // that has it must be able to ask for more.
-func (s *session) send(q *inquiry, id uint64, out *cpmv1.ProcessResponse) {
-	data := s.seal(q, id, out)
+func (s *session) send(q *inquiry, r *reply) {
+	defer r.kept.give()
 	s.sending.Lock()
 	defer s.sending.Unlock()
 	q.place.Leave()
-	if data == nil {
+	if r.data == nil {
 		return
 	}
 	if s.patient == nil {
@@ -326,7 +335,8 @@ func (s *session) send(q *inquiry, id uint64, out *cpmv1.ProcessResponse) {
 		s.patient.Reset(s.door.limits.WriteTimeout)
 	}
 	defer s.patient.Stop()
-	_ = s.stream.SendMsg(sealed{data})
+	s.coming.owe(r.data, r.kept)
+	_ = s.stream.SendMsg(&r.sealed)
 }
 
 // abandon ends a stream whose caller does not read, as Canceled, which gRPC says by itself.
@@ -334,25 +344,23 @@ func (s *session) abandon() {
 	if t, ok := s.ctx.Value(tapKey{}).(tapped); ok {
 		t.stop()
 	}
-	skipped, ok := s.door.sampler.Pass("port.unread")
-	if !ok {
-		return
-	}
-	s.door.log.LogAttrs(s.ctx, slog.LevelWarn, "a stream was ended because its answers are not read", obs.Event("port.unread"),
-		slog.String("requestId", s.id), slog.String("caller", callerName(s.caller)), slog.String("address", s.caller.Address),
-		obs.TraceID(s.trace.ID()), skippedLines(skipped))
+	s.door.unread(s.ctx, "stream", s.caller, slog.String("requestId", s.id), obs.TraceID(s.trace.ID()))
 }
 
-// seal encodes an answer, or why it cannot be encoded.
-func (s *session) seal(q *inquiry, id uint64, out *cpmv1.ProcessResponse) mem.BufferSlice {
-	data, err := seal(&cpmv1.StreamResponse{Id: id, Response: out})
+// seal encodes an answer and reserves its bytes.
+func (s *session) seal(q *inquiry, c admission.Caller, out *cpmv1.StreamResponse, r *reply) *fault.Error {
+	data, err := seal(out, s.door.buffers)
 	if err != nil {
-		e := s.door.explain(s.ctx, q, err)
-		if data, err = seal(&cpmv1.StreamResponse{Id: id, Response: packDecline(e, q.id)}); err != nil {
-			return nil
+		return s.door.explain(s.ctx, q, err)
+	}
+	if data.Len() > small {
+		r.kept = &pledge{room: s.door.reading, caller: c}
+		if e := r.kept.cover(data); e != nil {
+			return e
 		}
 	}
-	return data
+	r.data = data
+	return nil
 }
 
 // streamID finds the id of a StreamRequest, which a decline needs too when the request cannot be decoded. It is 0 when

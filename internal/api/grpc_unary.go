@@ -70,47 +70,55 @@ type rpc struct {
 	door *Door
 	ctx  context.Context
 	in   frame
+	// coming is what is on its way to the call, and then from it, nil where nobody follows.
+	coming *arrival
+	// kept is what is reserved of the request until there is an answer, and then for out.
+	kept pledge
+	out  sealed
 }
 
 // unary makes the handler of a method, of which serve is what it does with a request of at most so many bytes.
 func (d *Door) unary(most int, serve func(*rpc) (proto.Message, *fault.Error)) grpc.MethodHandler {
 	return func(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-		x := &rpc{door: d, ctx: ctx, in: frame{most: most}}
+		x := &rpc{door: d, ctx: ctx, in: frame{most: most}, coming: arrivalOf(ctx)}
 		defer func() { d.collection.after(x.in.decoded) }()
 		defer x.in.free()
-		defer arrivalOf(ctx).leave()
+		defer x.coming.leave()
 		id, e := identityOf(ctx)
 		x.in.caller = admission.CallerOf(id.principal)
+		x.kept = pledge{room: d.reading, caller: x.in.caller}
 		x.inquiry = d.begin(GRPC, d.newID(), id.principal, id.pace)
 		x.trace = traceOf(metadata.ValueFromIncomingContext(ctx, "traceparent"))
 		_ = grpc.SetHeader(ctx, metadata.MD{"x-request-id": {x.id}})
-		var out proto.Message
 		if e == nil {
-			out, e = x.answer(receive, serve)
+			e = x.answer(receive, serve)
 		}
 		d.conclude(ctx, &x.inquiry, e)
 		if e != nil {
 			_ = grpc.SetTrailer(ctx, adviceOf(e))
 			return nil, statusOf(e, x.id)
 		}
-		return out, nil
+		return &x.out, nil
 	}
 }
 
-func (x *rpc) answer(receive func(any) error, serve func(*rpc) (proto.Message, *fault.Error)) (out proto.Message, e *fault.Error) {
+// answer makes the answer. It keeps the call open, and its bytes reserved, until they have been written.
+func (x *rpc) answer(receive func(any) error, serve func(*rpc) (proto.Message, *fault.Error)) (e *fault.Error) {
 	if e = x.door.openCall(x.in.caller); e != nil {
-		return nil, e
+		return e
 	}
-	defer x.door.calls.Leave(x.in.caller)
+	if !x.coming.opens() {
+		defer x.door.calls.Leave(x.in.caller)
+	}
 	if e = x.door.admit(x.ctx, &x.inquiry); e != nil {
-		return nil, e
+		return e
 	}
 	defer x.place.Leave()
 	if e = x.receive(receive); e != nil {
-		return nil, e
+		return e
 	}
 	if !x.door.gate.enter(GRPC) {
-		return nil, shuttingDown()
+		return shuttingDown()
 	}
 	defer x.door.gate.leave(GRPC)
 	ctx, done := working(x.ctx)
@@ -118,10 +126,29 @@ func (x *rpc) answer(receive func(any) error, serve func(*rpc) (proto.Message, *
 	x.ctx = ctx
 	defer func() {
 		if v := recover(); v != nil {
-			out, e = nil, x.door.panicked(x.ctx, x.id, v)
+			e = x.door.panicked(x.ctx, x.id, v)
 		}
 	}()
-	return serve(x)
+	defer func() { x.kept.give() }()
+	out, e := serve(x)
+	if e != nil {
+		return e
+	}
+	return x.seal(out)
+}
+
+// seal encodes the answer and reserves its bytes, in the place of those of the request.
+func (x *rpc) seal(m proto.Message) *fault.Error {
+	data, err := seal(m, x.door.buffers)
+	if err != nil {
+		return x.door.explain(x.ctx, &x.inquiry, err)
+	}
+	if e := x.kept.cover(data); e != nil {
+		return e
+	}
+	x.out.data = data
+	x.coming.owe(data, &x.kept)
+	return nil
 }
 
 // openCall takes one of the calls that may be open, which has to leave.
@@ -138,17 +165,16 @@ func (x *rpc) receive(receive func(any) error) *fault.Error {
 		timer := time.AfterFunc(x.door.limits.ReadTimeout, t.stop)
 		defer timer.Stop()
 	}
-	coming := arrivalOf(x.ctx)
-	if e := coming.await(); e != nil {
+	if e := x.coming.await(); e != nil {
 		return e
 	}
 	if err := receive(&x.in); err != nil {
-		if e := coming.refusal(); e != nil {
+		if e := x.coming.refusal(); e != nil {
 			return e
 		}
 		return notReceived(err)
 	}
-	x.in.pledge = coming.claim(x.in.length)
+	x.in.pledge = x.coming.claim(x.in.length)
 	x.arrival = x.door.now()
 	return nil
 }
@@ -177,15 +203,13 @@ func (d *Door) unaryProcess(x *rpc) (proto.Message, *fault.Error) {
 	return out, nil
 }
 
-// unaryBatch keeps the bytes of a batch reserved until its last item is done: those of an item are among the bytes in process only
+// unaryBatch keeps the bytes of a batch reserved until there is an answer: those of an item are among the bytes in process only
 // while it has its turn.
 func (d *Door) unaryBatch(x *rpc) (proto.Message, *fault.Error) {
 	if e := d.reserve(&x.in, d.limits.Batch); e != nil {
 		return nil, e
 	}
-	kept := x.in.pledge
-	x.in.pledge = pledge{}
-	defer kept.give()
+	x.kept, x.in.pledge = x.in.pledge, pledge{}
 	var in cpmv1.BatchRequest
 	if e := d.parse(&x.in, d.shapes.batchRequest, &in); e != nil {
 		return nil, e

@@ -43,7 +43,7 @@ func deaf(t *testing.T, h *house, asks uint64) conversation {
 
 func TestAStreamThatIsNotReadIsEnded(t *testing.T) {
 	t.Parallel()
-	h := open(t, echo, func(c *Config) { c.Limits.WriteTimeout = 50 * time.Millisecond })
+	h := open(t, echo, func(c *Config) { c.Limits.WriteTimeout = 500 * time.Millisecond })
 	c := deaf(t, h, 5)
 	waitFor(t, func() bool { return h.calls.Taken() == 0 && strings.Contains(h.log.String(), "port.unread") })
 	var err error

@@ -58,10 +58,10 @@ func TestTheCodecKnowsItsOwnMessagesOnly(t *testing.T) {
 	if err := (codec{}).Unmarshal(nil, "x"); !errors.Is(err, errCodec) {
 		t.Error(err)
 	}
-	if _, err := seal(wrapperspb.String("\xff")); err == nil {
+	if _, err := seal(wrapperspb.String("\xff"), newBuffers()); err == nil {
 		t.Error("not UTF-8")
 	}
-	if _, err := seal(wrapperspb.String(string(make([]byte, 1<<20)) + "\xff")); err == nil {
+	if _, err := seal(wrapperspb.String(string(make([]byte, 1<<20))+"\xff"), newBuffers()); err == nil {
 		t.Error("not UTF-8")
 	}
 	if _, _, err := (shaken{}).ClientHandshake(t.Context(), "", nil); err == nil {

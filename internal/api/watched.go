@@ -30,7 +30,9 @@ func (w *watched) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Write gives back what answers hold before their last bytes are gone: who has them must be able to ask for more.
 func (w *watched) Write(b []byte) (int, error) {
+	w.arrivals.wrote(b)
 	n, err := w.Conn.Write(b)
 	w.sent.Add(int64(n))
 	if err == nil && w.arrivals.stray.Load() > 0 {
