@@ -65,8 +65,8 @@ func (c *Core) process(ctx context.Context, r *cpm.Request, take func(admission.
 	}
 	defer c.bytes.Give(who, r.Size)
 	t.deadline = c.deadline(ctx, t)
-	inner, cancel := context.WithDeadline(ctx, t.deadline.Add(-hop))
-	defer cancel()
+	inner := lastingUntil(ctx, t.deadline.Add(-hop))
+	defer inner.stop()
 	result, err := c.perform(inner, t)
 	if err != nil {
 		return nil, c.declined(ctx, t, err)
