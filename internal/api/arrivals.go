@@ -16,6 +16,9 @@ const (
 	small = 16 << 10
 	// fewPieces and leastPiece bound the number of frames in which a message comes: each costs memory beside its bytes.
 	fewPieces, leastPiece = 64, 512
+	// mostLate is how many bytes may come for a call after the refusal of a message. Of a caller that keeps to the window, and whose pieces
+	// are not small, fewer come.
+	mostLate = 2 * streamWindow
 	// mostStray is how many bytes may come, between two writings, for calls that have ended. Who is told so and stops sending
 	// has no more under way than the window of its connection.
 	mostStray = 2 * connectionWindow
@@ -64,6 +67,10 @@ type arrival struct {
 	told chan struct{}
 	// turns is odd while the call waits for a message.
 	turns atomic.Int64
+	// due counts the messages that were let in, and the end of the stream; news is told of it. Read is how many the call has taken.
+	due  atomic.Int64
+	news chan struct{}
+	read int64
 
 	refused *fault.Error
 	beyond  int           // bytes that came after that
@@ -89,9 +96,9 @@ func (a *arrivals) begin(call context.Context, stop context.CancelFunc, stream b
 	if a.over {
 		return nil
 	}
-	c := &arrival{of: a, id: a.framing.stream, stream: stream, call: call, stop: stop, told: make(chan struct{}), flooded: make(chan struct{})}
-	if a.framing.ends && !stream {
-		c.tell()
+	c := &arrival{of: a, id: a.framing.stream, stream: stream, call: call, stop: stop, told: make(chan struct{}), flooded: make(chan struct{}), news: make(chan struct{}, 1)}
+	if a.framing.ends {
+		c.let()
 	}
 	a.calls[c.id] = c
 	a.watchAnswers()
@@ -133,8 +140,8 @@ func (a *arrivals) take(data []byte, whole, ends bool) bool {
 		c.pieces++
 	}
 	c.watch()
-	if ends && !c.stream {
-		c.tell()
+	if ends {
+		c.let()
 	}
 	return true
 }
@@ -183,8 +190,19 @@ func (c *arrival) announced(n int) {
 		}
 		c.held += n
 	}
+	c.let()
+}
+
+// let lets the call read a message, or the end of its stream.
+func (c *arrival) let() {
 	if !c.stream {
 		c.tell()
+		return
+	}
+	c.due.Add(1)
+	select {
+	case c.news <- struct{}{}:
+	default: // it has yet to hear of the last
 	}
 }
 
@@ -245,13 +263,13 @@ func (c *arrival) refuse(e *fault.Error) {
 // late counts what comes after the refusal, while the call waits for its answers: gRPC holds it. No more than a window of it is
 // held, in which a piece counts as more than its bytes, also one that has none: padding opens the window anew.
 func (c *arrival) late(n int, whole bool) {
-	if c == nil || c.beyond > streamWindow {
+	if c == nil || c.beyond > mostLate {
 		return
 	}
 	if c.beyond += n; whole {
 		c.beyond += leastPiece
 	}
-	if c.beyond > streamWindow {
+	if c.beyond > mostLate {
 		close(c.flooded)
 	}
 }
@@ -299,6 +317,21 @@ func (c *arrival) refusing() <-chan struct{} {
 		return nil
 	}
 	return c.told
+}
+
+// next waits until the next message of a stream is let in, or the call ends. Before that nobody may ask gRPC for it, which would open the
+// window for all of a message that may be refused.
+func (c *arrival) next() {
+	if c == nil {
+		return
+	}
+	for c.read++; c.due.Load() < c.read; {
+		select {
+		case <-c.news:
+		case <-c.call.Done():
+			return
+		}
+	}
 }
 
 // turned is told when the call begins to wait for a message, and when it has one.

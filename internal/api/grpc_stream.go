@@ -163,6 +163,7 @@ func (s *session) read() error {
 		}
 		f := &frame{caller: caller}
 		s.coming.turned()
+		s.coming.next()
 		err := s.stream.RecvMsg(f)
 		s.coming.turned()
 		f.pledge = s.coming.claim(f.length)

@@ -8,7 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
@@ -45,9 +47,20 @@ func TestAStreamForWhichThereIsNoRoomIsAnsweredFirst(t *testing.T) {
 	}{
 		"answered": {time.Minute, func(_ *frank, _ uint32, free func()) { free() }, "all", []uint64{1, 2, 3}},
 		"too long": {50 * time.Millisecond, nil, "", nil},
-		"too much": {time.Minute, func(k *frank, id uint32, _ func()) {
-			for range 31 { // less than the window has
-				k.must(k.f.WriteData(id, false, make([]byte, 8<<10)))
+		"as much as the window has": {time.Minute, func(k *frank, id uint32, free func()) {
+			for range 250 {
+				k.must(k.f.WriteData(id, false, make([]byte, 1<<10)))
+			}
+			free()
+		}, "all", []uint64{1, 2, 3}},
+		"too much, in small pieces": {time.Minute, func(k *frank, id uint32, _ func()) {
+			for range 900 { // less than the window has
+				k.must(k.f.WriteData(id, false, make([]byte, 100)))
+			}
+		}, "", nil},
+		"too much, in padded pieces": {time.Minute, func(k *frank, id uint32, _ func()) {
+			for range 1100 { // for which it is opened anew
+				k.must(k.f.WriteDataPadded(id, false, []byte{1}, make([]byte, 255)))
 			}
 		}, "", nil},
 	}
@@ -92,6 +105,44 @@ func TestAStreamForWhichThereIsNoRoomIsAnsweredFirst(t *testing.T) {
 				t.Errorf("answers: %v", got)
 			}
 		})
+	}
+}
+
+// TestWhatIsRefusedIsNotAskedFor: a caller that sends as it may, and on and on, is not asked for the rest of what was refused, which
+// would be too much while the others are answered.
+func TestWhatIsRefusedIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{200 << 10, 600 << 10, 2 << 20} {
+		h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+			select {
+			case <-time.After(100 * time.Millisecond):
+				return echo(ctx, r)
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}, func(c *Config) { c.Limits.Reading = 100 << 10 })
+		c := h.talk(t.Context())
+		for i := range uint64(3) {
+			c.ask(i+1, signProcessOf(100))
+		}
+		waitFor(t, func() bool { return h.counts.read(h.counts.inFlight, GRPC) == 3 })
+		c.ask(9, signProcessOf(n))
+		answers := 0
+		for {
+			m, err := c.Recv()
+			if err != nil {
+				if status.Code(err) != codes.ResourceExhausted {
+					t.Error(err)
+				}
+				break
+			}
+			if m.GetResponse().GetJwsSign() != nil {
+				answers++
+			}
+		}
+		if told := c.Trailer().Get("cpm-answered"); answers != 3 || !slices.Equal(told, []string{"all"}) {
+			t.Errorf("%d bytes: %d answers, and the trailer says %q", n, answers, told)
+		}
 	}
 }
 
