@@ -87,6 +87,8 @@ type arrival struct {
 	turn    int64     // of turns at that time
 	mark    int       // what was missing of the message then, or when it was announced
 	dropped bool      // nothing is awaited any more
+	// nothing is for how long nothing of the message has come though the call waits.
+	nothing time.Duration
 }
 
 // begin is told of a call whose HEADERS have just been read.
@@ -96,7 +98,10 @@ func (a *arrivals) begin(call context.Context, stop context.CancelFunc, stream b
 	if a.over {
 		return nil
 	}
-	c := &arrival{of: a, id: a.framing.stream, stream: stream, call: call, stop: stop, told: make(chan struct{}), flooded: make(chan struct{}), news: make(chan struct{}, 1)}
+	c := &arrival{of: a, id: a.framing.stream, stream: stream, call: call, stop: stop, told: make(chan struct{})}
+	if stream {
+		c.flooded, c.news = make(chan struct{}), make(chan struct{}, 1)
+	}
 	if a.framing.ends {
 		c.let()
 	}
@@ -216,7 +221,7 @@ func (c *arrival) watch() {
 	case !partial:
 		c.since = time.Time{}
 	case c.stream && c.since.IsZero():
-		c.since, c.turn = time.Now(), c.turns.Load()
+		c.since, c.turn, c.nothing = time.Now(), c.turns.Load(), 0
 		if c.timer == nil {
 			c.timer = time.AfterFunc(c.of.patience, c.look)
 		} else {
@@ -244,12 +249,18 @@ func (c *arrival) look() {
 	c.refuse(fault.New(fault.Timeout, "the request did not arrive in time"))
 }
 
-// excused says that the message is late because its call had something else to do, because its connection is read slowly on account of
-// declines, or because there is much of it.
+// excused says that the message is late because its call had something else to do, because there is much of it, or because its connection
+// is read slowly on account of declines. A caller can see to that for ever, so it is an excuse for no longer than a pause when nothing comes.
 func (c *arrival) excused() bool {
-	turn := c.turns.Load()
-	came := time.Duration(c.mark-c.left) * time.Second
-	return turn%2 == 0 || turn != c.turn || c.of.pace.pause() > 0 || came >= leastRate*c.of.patience
+	turn, came, nothing := c.turns.Load(), c.mark-c.left, c.nothing
+	c.nothing = 0
+	if turn%2 == 0 || turn != c.turn || time.Duration(came)*time.Second >= leastRate*c.of.patience {
+		return true
+	}
+	if came == 0 {
+		c.nothing = nothing + time.Since(c.since)
+	}
+	return nothing < longest && c.of.pace.pause() > 0
 }
 
 func (c *arrival) refuse(e *fault.Error) {
@@ -263,7 +274,7 @@ func (c *arrival) refuse(e *fault.Error) {
 // late counts what comes after the refusal, while the call waits for its answers: gRPC holds it. No more than a window of it is
 // held, in which a piece counts as more than its bytes, also one that has none: padding opens the window anew.
 func (c *arrival) late(n int, whole bool) {
-	if c == nil || c.beyond > mostLate {
+	if c == nil || !c.stream || c.beyond > mostLate {
 		return
 	}
 	if c.beyond += n; whole {

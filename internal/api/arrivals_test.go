@@ -137,6 +137,46 @@ func TestAMessageThatTheDoorDoesNotReadIsWaitedFor(t *testing.T) {
 	})
 }
 
+// ... and not for ever: declines that the caller sees to are no excuse for a message of which nothing comes.
+func TestAMessageOfWhichNothingComesIsNotWaitedForOnAccountOfDeclines(t *testing.T) {
+	t.Parallel()
+	const size = 8 << 20
+	for _, x := range []struct {
+		patience time.Duration
+		piece    int // that comes every second
+	}{{2 * time.Second, 0}, {2 * time.Second, 100}, {longest, 0}, {longest, 100}} {
+		synctest.Test(t, func(t *testing.T) {
+			d := New(Config{Processor: processor(echo), Limits: Limits{ReadTimeout: x.patience}})
+			on := d.tempo.of("hub")
+			call, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			c := d.arrivalsAt(on.caller, on).begin(call, cancel, true)
+			come := func(data []byte) {
+				c.of.mu.Lock()
+				defer c.of.mu.Unlock()
+				c.take(data)
+				c.watch()
+			}
+			c.turned()
+			come(announced(size, make([]byte, 100)))
+			began := time.Now()
+			for n := 0; c.refusal() == nil && time.Since(began) < time.Minute; n++ {
+				on.declined(100*time.Microsecond, false)
+				if time.Sleep(50 * time.Millisecond); n%20 == 0 && x.piece > 0 {
+					come(make([]byte, x.piece))
+				}
+			}
+			took := time.Since(began)
+			switch e := c.refusal(); {
+			case x.piece > 0 && e != nil:
+				t.Errorf("something comes, and after %v: %v", took, e)
+			case x.piece == 0 && (e == nil || e.Kind != fault.Timeout || took <= 2*x.patience || took > longest+3*x.patience):
+				t.Errorf("nothing comes, and after %v: %v", took, e)
+			}
+		})
+	}
+}
+
 func TestAMessageInTooManyPiecesEndsItsCall(t *testing.T) {
 	t.Parallel()
 	h := open(t, echo)
