@@ -67,10 +67,11 @@ type arrival struct {
 	told chan struct{}
 	// turns is odd while the call waits for a message.
 	turns atomic.Int64
-	// due counts the messages that were let in, and the end of the stream; news is told of it. Read is how many the call has taken.
-	due  atomic.Int64
-	news chan struct{}
-	read int64
+	// entered counts the messages of a stream that were let in, and its end; news is told of it. Asked is for how many of them the call
+	// has asked.
+	entered atomic.Int64
+	news    chan struct{}
+	asked   int64
 
 	refused *fault.Error
 	beyond  int           // bytes that came after that
@@ -204,7 +205,7 @@ func (c *arrival) let() {
 		c.tell()
 		return
 	}
-	c.due.Add(1)
+	c.entered.Add(1)
 	select {
 	case c.news <- struct{}{}:
 	default: // it has yet to hear of the last
@@ -285,83 +286,11 @@ func (c *arrival) late(n int, whole bool) {
 	}
 }
 
-// flooding is closed when too much has come after the refusal.
-func (c *arrival) flooding() <-chan struct{} {
-	if c == nil {
-		return nil
-	}
-	return c.flooded
-}
-
 func (c *arrival) tell() {
 	if !c.known {
 		c.known = true
 		close(c.told)
 	}
-}
-
-// refusal says why a message was refused, if one was.
-func (c *arrival) refusal() *fault.Error {
-	if c == nil {
-		return nil
-	}
-	c.of.mu.Lock()
-	defer c.of.mu.Unlock()
-	return c.refused
-}
-
-// await waits until the only message of a call is let in or refused, or the call ends.
-func (c *arrival) await() *fault.Error {
-	if c == nil {
-		return nil
-	}
-	select {
-	case <-c.told:
-	case <-c.call.Done():
-	}
-	return c.refusal()
-}
-
-// refusing is closed when a message of a stream is refused.
-func (c *arrival) refusing() <-chan struct{} {
-	if c == nil {
-		return nil
-	}
-	return c.told
-}
-
-// next waits until the next message of a stream is let in, or the call ends. Before that nobody may ask gRPC for it, which would open the
-// window for all of a message that may be refused.
-func (c *arrival) next() {
-	if c == nil {
-		return
-	}
-	for c.read++; c.due.Load() < c.read; {
-		select {
-		case <-c.news:
-		case <-c.call.Done():
-			return
-		}
-	}
-}
-
-// turned is told when the call begins to wait for a message, and when it has one.
-func (c *arrival) turned() {
-	if c != nil {
-		c.turns.Add(1)
-	}
-}
-
-// claim takes over what is reserved for a message of n bytes, which has come.
-func (c *arrival) claim(n int) pledge {
-	if c == nil || n <= small {
-		return pledge{}
-	}
-	c.of.mu.Lock()
-	defer c.of.mu.Unlock()
-	n = min(n, c.held)
-	c.held -= n
-	return pledge{c.of.room, c.of.caller, n}
 }
 
 // quit is told when the context of the call has ended.
@@ -379,24 +308,4 @@ func (c *arrival) drop() {
 	}
 	c.of.room.Give(c.of.caller, c.held)
 	c.held = 0
-}
-
-// pledge is what is reserved for a request that has come.
-type pledge struct {
-	room   *admission.Room[admission.Caller]
-	caller admission.Caller
-	n      int
-}
-
-// give gives it back, once. No pledge is one of nothing.
-func (p *pledge) give() {
-	if p != nil && p.n > 0 {
-		p.room.Give(p.caller, p.n)
-		p.n = 0
-	}
-}
-
-// tooMuchRead is the decline of a request for which there is no room while it is read.
-func tooMuchRead() *fault.Error {
-	return admission.Decline(admission.Reading, time.Second, "too many bytes of requests at once, try again")
 }
