@@ -289,3 +289,32 @@ func TestOfAnAmountNobodyHasAll(t *testing.T) {
 		t.Errorf("%d are taken", r.Taken())
 	}
 }
+
+func TestWhatIsKeptForLongLeavesRoomForTheRest(t *testing.T) {
+	r := NewRoom[string](100)
+	if r.TakeLong("a", 101) || !r.TakeLong("a", 0) || !r.TakeLong("a", 10) || !r.TakeLong("a", 15) || r.TakeLong("a", 1) {
+		t.Errorf("of a's half, half is for long, which is %d", r.Taken())
+	}
+	if !r.Take("a", 60) || r.Take("a", 1) || !r.TakeLong("b", 10) || r.TakeLong("b", 1) {
+		t.Error("who has nothing but for long gets what is free, once")
+	}
+	r.Give("a", 60)
+	if !r.Take("a", 10) || r.TakeLong("a", 1) {
+		t.Error("what is short makes no more room for what is long")
+	}
+	r.Shorten("a", 20)
+	r.Shorten("a", 0)
+	if r.Take("a", 30) || !r.TakeLong("a", 10) || r.TakeLong("a", 10) {
+		t.Error("what is short now counts as that")
+	}
+	if r.Change("a", 35, 80) || !r.Change("a", 30, 60) || !r.Change("a", 60, 30) {
+		t.Error("what was short changes within what is free")
+	}
+	r.Shorten("a", 15)
+	r.Shorten("b", 10)
+	r.Give("a", 45)
+	r.Give("b", 10)
+	if r.Taken() != 0 || !r.TakeLong("c", 100) {
+		t.Errorf("%d are taken", r.Taken())
+	}
+}

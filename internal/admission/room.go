@@ -3,17 +3,21 @@ package admission
 import "sync"
 
 // Room is an amount that many names share: places, or bytes. A name may have as much as is left free: one that floods gets half of
-// it, two a third each, and there is always room for a name that had none (dynamic thresholds, Choudhury and Hahne 1998).
+// it, two a third each, and there is always room for a name that had none (dynamic thresholds, Choudhury and Hahne 1998). What a
+// name keeps for long is to leave half of that for what it needs for a moment.
 type Room[K comparable] struct {
 	most int
 
 	mu    sync.Mutex
 	taken map[K]int
+	long  map[K]int // of what is taken
 	all   int
 }
 
 // NewRoom makes room for so many.
-func NewRoom[K comparable](most int) *Room[K] { return &Room[K]{most: most, taken: map[K]int{}} }
+func NewRoom[K comparable](most int) *Room[K] {
+	return &Room[K]{most: most, taken: map[K]int{}, long: map[K]int{}}
+}
 
 // Enter takes a place for a name, which Leave gives back, or says that there is none for it.
 func (r *Room[K]) Enter(name K) bool { return r.Take(name, 1) }
@@ -22,7 +26,42 @@ func (r *Room[K]) Enter(name K) bool { return r.Take(name, 1) }
 func (r *Room[K]) Take(name K, n int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return within(r.taken[name], n, r.most-r.all) && r.take(name, n)
+	return within(r.beside(name, 0), n, r.most-r.all) && r.take(name, n)
+}
+
+// beside is what a name has beside so much of it. What is kept for long shuts out nothing else: who has only that has nothing.
+func (r *Room[K]) beside(name K, part int) int {
+	if has := r.taken[name] - part; has != r.long[name] {
+		return has
+	}
+	return 0
+}
+
+// TakeLong takes n for a name that keeps it for long. Shorten ends that; Give gives it back after that.
+func (r *Room[K]) TakeLong(name K, n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	has, free, long := r.taken[name], r.most-r.all, r.long[name]
+	switch {
+	case n <= 0:
+		return true
+	case !within(has, n, free), long > 0 && 4*(long+n) > has+free: // of which one name may have half
+		return false
+	}
+	r.long[name] = long + n
+	return r.take(name, n)
+}
+
+// Shorten makes n of what TakeLong took like what Take takes.
+func (r *Room[K]) Shorten(name K, n int) {
+	if n <= 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.long[name] -= n; r.long[name] == 0 {
+		delete(r.long, name)
+	}
 }
 
 // EnterAlone takes a place, any that is free, for a name that shares the room with nobody.
@@ -63,11 +102,11 @@ func (r *Room[K]) Give(name K, n int) {
 // more than is free then.
 func within(has, n, free int) bool { return n <= 0 || n <= free && (has == 0 || has+n <= free-n+1) }
 
-// Change makes n of what was taken for a name, or says that there is not that much for it; then it stays taken as it was.
+// Change makes n of what was taken for a name, and not for long, or says that there is not that much for it; then it stays taken as it was.
 func (r *Room[K]) Change(name K, was, n int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n > was && !within(r.taken[name]-was, n, r.most-r.all+was) {
+	if n > was && !within(r.beside(name, was), n, r.most-r.all+was) {
 		return false
 	}
 	r.all += n - was

@@ -61,6 +61,7 @@ type arrival struct {
 	of     *arrivals
 	id     uint32
 	stream bool // of many messages
+	batch  bool // its message is one
 	call   context.Context
 	stop   context.CancelFunc // ends the reading of the call
 	// told is closed when a message is let in, if it is the only one, or when it is not; then refused says why.
@@ -190,7 +191,7 @@ func (c *arrival) take(data []byte) {
 func (c *arrival) announced(n int) {
 	c.size, c.left, c.mark = n, n, n
 	if n > small && n <= c.of.longest {
-		if !c.of.room.Take(c.of.caller, n) {
+		if _, ok := reserve(c.of.room, c.of.caller, n, c.batch, small); !ok {
 			c.refuse(tooMuchRead())
 			return
 		}
@@ -306,6 +307,7 @@ func (c *arrival) drop() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	c.of.room.Give(c.of.caller, c.held)
+	rest := c.pledged(c.held)
+	rest.give()
 	c.held = 0
 }

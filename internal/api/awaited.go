@@ -19,6 +19,16 @@ func (c *arrival) refusal() *fault.Error {
 	return c.refused
 }
 
+// isBatch is told at once when the only message of the call is a batch, which keeps its bytes until there is an answer.
+func (c *arrival) isBatch() {
+	if c == nil {
+		return
+	}
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	c.batch = true
+}
+
 // await waits until the only message of a call is let in or refused, or the call ends.
 func (c *arrival) await() *fault.Error {
 	if c == nil {
@@ -78,22 +88,16 @@ func (c *arrival) claim(n int) pledge {
 	defer c.of.mu.Unlock()
 	n = min(n, c.held)
 	c.held -= n
-	return pledge{c.of.room, c.of.caller, n}
+	return c.pledged(n)
 }
 
-// pledge is what is reserved for a request that has come.
-type pledge struct {
-	room   *admission.Room[admission.Caller]
-	caller admission.Caller
-	n      int
-}
-
-// give gives it back, once. No pledge is one of nothing.
-func (p *pledge) give() {
-	if p != nil && p.n > 0 {
-		p.room.Give(p.caller, p.n)
-		p.n = 0
+// pledged are n bytes that are reserved for the call.
+func (c *arrival) pledged(n int) pledge {
+	p := pledge{room: c.of.room, caller: c.of.caller, n: n}
+	if c.batch {
+		p.long = n
 	}
+	return p
 }
 
 // tooMuchRead is the decline of a request for which there is no room while it is read.

@@ -42,8 +42,8 @@ func (d *Door) batch(ctx context.Context, q *inquiry, items []*cpmv1.ProcessRequ
 	b := &bulk{inquiry: q, door: d, ctx: ctx, items: items, out: out}
 	b.room.Store(int64(d.limits.BatchResults))
 	b.lanes.Store(1)
+	defer b.others.Wait()
 	b.run(q.place)
-	b.others.Wait()
 	return nil
 }
 
@@ -54,7 +54,6 @@ func (b *bulk) run(place *admission.Place) {
 		if i >= len(b.items) {
 			return
 		}
-		b.widen()
 		b.item(i, place)
 	}
 }
@@ -77,7 +76,8 @@ func (b *bulk) widen() {
 	b.lanes.Add(-1)
 }
 
-// item performs one item of a batch, whose request id is that of the batch with the item's index.
+// item performs one item of a batch, whose request id is that of the batch with the item's index. A panic is the item's own: nobody
+// else would recover from that of a lane.
 func (b *bulk) item(i int, place *admission.Place) {
 	q := b.door.begin(b.port, b.id+"-"+strconv.Itoa(i), b.caller, b.pace)
 	q.trace, q.price = b.trace, itemPrice
@@ -88,14 +88,20 @@ func (b *bulk) item(i int, place *admission.Place) {
 	}
 }
 
-// perform does what an item asks for and keeps the result. The first was let in with the batch.
-func (b *bulk) perform(q *inquiry, i int, place *admission.Place) *fault.Error {
+// perform has the next item begin, does what this one asks for and keeps the result. The first was let in with the batch.
+func (b *bulk) perform(q *inquiry, i int, place *admission.Place) (e *fault.Error) {
+	defer func() {
+		if v := recover(); v != nil {
+			e = b.door.panicked(b.ctx, q.id, v)
+		}
+	}()
+	b.widen()
 	if b.room.Load() < 0 {
 		q.logged = true // one line for the batch is enough
 		return tooLarge("the results of the batch have more than %d bytes; ask for this in a smaller one", b.door.limits.BatchResults)
 	}
 	if i > 0 {
-		if e := b.door.admission.Again(b.ctx, b.caller, place); e != nil {
+		if e = b.door.admission.Again(b.ctx, b.caller, place); e != nil {
 			q.logged = true
 			return e
 		}

@@ -153,7 +153,7 @@ func TestABatchKeepsWhatWasReservedWhileItCame(t *testing.T) {
 		t.Fatal("no room")
 	}
 	x := &rpc{door: d, ctx: t.Context(), inquiry: d.begin(GRPC, "id", cpm.Principal{}, &pace{}), in: frame{
-		data: mem.SliceBuffer(in), length: len(in), pledge: pledge{own, admission.Caller{}, len(in)},
+		data: mem.SliceBuffer(in), length: len(in), pledge: pledge{room: own, n: len(in)},
 	}}
 	out, e := d.unaryBatch(x)
 	if e != nil || out.(*cpmv1.BatchResponse).GetResults()[0].GetJwsSign() == nil {

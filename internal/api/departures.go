@@ -60,12 +60,13 @@ type debt struct {
 	n   int
 }
 
-// cover makes a pledge one for an answer, unless that is small.
+// cover makes a pledge one for an answer, unless that is small. An answer of a batch is like any other.
 func (p *pledge) cover(answer mem.BufferSlice) *fault.Error {
 	n := answer.Len()
 	if n <= small {
 		return nil
 	}
+	p.shorten()
 	_, size := class(n)
 	if !p.room.Change(p.caller, p.n, size) {
 		answer.Free()

@@ -226,7 +226,7 @@ func TestAnswersMayWaitForTheirTurn(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			a.framing.stream = uint32(2*i + 1)
 			c := a.begin(ctx, cancel, false)
-			kept := pledge{d.reading, on.caller, 1 << 20}
+			kept := pledge{room: d.reading, caller: on.caller, n: 1 << 20}
 			if !d.reading.Take(kept.caller, kept.n) {
 				t.Fatal("no room")
 			}
@@ -287,7 +287,7 @@ func FuzzAnswers(f *testing.F) {
 			if c.opens(); !d.calls.Enter(on.caller) || !d.reading.Take(on.caller, 18_000) {
 				t.Fatal("no room")
 			}
-			kept := pledge{d.reading, on.caller, 18_000}
+			kept := pledge{room: d.reading, caller: on.caller, n: 18_000}
 			c.owe(mem.BufferSlice{mem.SliceBuffer(make([]byte, 18_000))}, &kept)
 			c.leave()
 		}

@@ -348,15 +348,20 @@ func (s *session) abandon() {
 	s.door.unread(s.ctx, "stream", s.caller, slog.String("requestId", s.id), obs.TraceID(s.trace.ID()))
 }
 
-// seal encodes an answer and reserves its bytes.
-func (s *session) seal(q *inquiry, c admission.Caller, out *cpmv1.StreamResponse, r *reply) *fault.Error {
+// seal encodes an answer and reserves its bytes. Nobody else would recover from a panic there.
+func (s *session) seal(q *inquiry, c admission.Caller, out *cpmv1.StreamResponse, r *reply) (e *fault.Error) {
+	defer func() {
+		if v := recover(); v != nil {
+			e = s.door.panicked(s.ctx, q.id, v)
+		}
+	}()
 	data, err := seal(out, s.door.buffers)
 	if err != nil {
 		return s.door.explain(s.ctx, q, err)
 	}
 	if data.Len() > small {
 		r.kept = &pledge{room: s.door.reading, caller: c}
-		if e := r.kept.cover(data); e != nil {
+		if e = r.kept.cover(data); e != nil {
 			return e
 		}
 	}

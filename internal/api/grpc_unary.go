@@ -38,6 +38,9 @@ func stoppable(requests context.Context) tap.ServerInHandle {
 		t := tapped{stop: cancel, requests: requests}
 		if id, _ := identityOf(ctx); id.arrivals != nil {
 			t.arrival = id.arrivals.begin(ctx, cancel, i.FullMethodName == cpmv1.CryptographicService_Stream_FullMethodName)
+			if i.FullMethodName == cpmv1.CryptographicService_Batch_FullMethodName {
+				t.arrival.isBatch()
+			}
 		}
 		return context.WithValue(ctx, tapKey{}, t), nil
 	}
@@ -206,7 +209,7 @@ func (d *Door) unaryProcess(x *rpc) (proto.Message, *fault.Error) {
 // unaryBatch keeps the bytes of a batch reserved until there is an answer: those of an item are among the bytes in process only
 // while it has its turn.
 func (d *Door) unaryBatch(x *rpc) (proto.Message, *fault.Error) {
-	if e := d.reserve(&x.in, d.limits.Batch); e != nil {
+	if e := d.reserve(&x.in, d.limits.Batch, true); e != nil {
 		return nil, e
 	}
 	x.kept, x.in.pledge = x.in.pledge, pledge{}
@@ -224,23 +227,24 @@ func (d *Door) unaryBatch(x *rpc) (proto.Message, *fault.Error) {
 // decode bounds and decodes a frame and gives its memory back.
 func (d *Door) decode(f *frame, most int, s *shape, m proto.Message) *fault.Error {
 	defer f.free()
-	if e := d.reserve(f, most); e != nil {
+	if e := d.reserve(f, most, false); e != nil {
 		return e
 	}
 	return d.parse(f, s, m)
 }
 
 // reserve bounds a frame, and reserves its bytes if that was not done while it came.
-func (d *Door) reserve(f *frame, most int) *fault.Error {
+func (d *Door) reserve(f *frame, most int, batch bool) *fault.Error {
 	size := len(f.bytes())
 	if max(size, f.length) > most {
 		return tooLarge("the request has more than %d bytes", most)
 	}
-	if f.pledge.n == 0 {
-		if !d.reading.Take(f.caller, size) {
-			return tooMuchRead()
-		}
-		f.pledge = pledge{d.reading, f.caller, size}
+	if f.pledge.n > 0 {
+		return nil
+	}
+	var ok bool
+	if f.pledge, ok = reserve(d.reading, f.caller, size, batch, small); !ok {
+		return tooMuchRead()
 	}
 	return nil
 }

@@ -26,9 +26,9 @@ type exchange struct {
 	// unread says that the body has not been read to its end; late that the caller was too slow to send it.
 	unread, late bool
 	written      bool
-	// keeps says that what is reserved for the body, kept, stays so when it has been decoded.
-	keeps bool
-	kept  int
+	// batched says that the request is one: what is reserved for its body, kept, stays so when it has been decoded.
+	batched bool
+	kept    pledge
 	// size is the length of the body that was read, held how many bytes were taken to read it.
 	size, held int
 }
@@ -54,7 +54,7 @@ func (x *exchange) receive(limit int, s *shape, m proto.Message) *fault.Error {
 type body struct {
 	*exchange
 	limit    int
-	reserved int
+	reserved pledge
 	in       *[]byte
 }
 
@@ -99,8 +99,8 @@ func (b *body) tooLong() *fault.Error {
 
 // grow gives the body room for n bytes. A body of known length grows once.
 func (b *body) grow(n int) *fault.Error {
-	who := admission.CallerOf(b.caller)
-	if !b.door.reading.Take(who, n) {
+	more, ok := reserve(b.door.reading, admission.CallerOf(b.caller), n, b.batched, smallest)
+	if !ok {
 		return tooMuchRead()
 	}
 	larger := b.door.buffers.get(n)
@@ -108,8 +108,8 @@ func (b *body) grow(n int) *fault.Error {
 		*larger = append(*larger, *b.in...)
 		b.door.buffers.put(b.in)
 	}
-	b.door.reading.Give(who, b.reserved)
-	b.in, b.reserved = larger, n
+	b.reserved.give()
+	b.in, b.reserved = larger, more
 	b.held += n
 	return nil
 }
@@ -131,11 +131,10 @@ func (b *body) release() {
 		b.door.buffers.put(b.in)
 		b.in = nil
 	}
-	if b.keeps {
-		b.kept, b.reserved = b.reserved, 0
+	if b.batched {
+		b.kept, b.reserved = b.reserved, pledge{}
 	}
-	b.door.reading.Give(admission.CallerOf(b.caller), b.reserved)
-	b.reserved = 0
+	b.reserved.give()
 }
 
 // send answers with a message, unless it cannot be written.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
-	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
 	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
@@ -147,8 +146,8 @@ func (x *exchange) process() *fault.Error {
 // batch serves /v1/batch. Its items are counted one by one. Its bytes are until it is answered: those of an item are among the bytes
 // in process only while it has its turn.
 func (x *exchange) batch() *fault.Error {
-	x.keeps = true
-	defer func() { x.door.reading.Give(admission.CallerOf(x.caller), x.kept) }()
+	x.batched = true
+	defer func() { x.kept.give() }()
 	var in cpmv1.BatchRequest
 	if e := x.receive(x.door.limits.Batch, x.door.shapes.batchRequest, &in); e != nil {
 		return e

@@ -26,7 +26,8 @@ type Limits struct {
 	Headers, HeaderName, HeaderValue int
 	// Reading is how many bytes of requests may be held in all before they are decoded. They are reserved when the length of a
 	// request is known, before it is read. A caller has at most as many as are left free then, and so it is with Connections
-	// and Calls: one caller alone has half.
+	// and Calls: one caller alone has half. Batches that are not small keep their bytes until they are answered, and those of a caller
+	// together have half of what it may have.
 	Reading int
 	// Connections is how many connections each port has at once; further ones wait to be accepted. A caller's are counted from
 	// the handshake on, and those that are too many are closed then.

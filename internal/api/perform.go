@@ -114,8 +114,14 @@ func (d *Door) unwrap(ctx context.Context, q *inquiry, r *cpm.Result) (proto.Mes
 	return m, nil
 }
 
-// conclude logs a decline that nobody else can know of and tells Metrics, each once; e is nil for a result.
+// conclude logs a decline that nobody else can know of and tells Metrics, each once; e is nil for a result. An answer that cannot be
+// counted is one all the same.
 func (d *Door) conclude(ctx context.Context, q *inquiry, e *fault.Error) {
+	defer func() {
+		if v := recover(); v != nil {
+			_ = d.panicked(ctx, q.id, v)
+		}
+	}()
 	if e != nil && !q.logged {
 		q.logged = true
 		d.logDecline(ctx, q, e)

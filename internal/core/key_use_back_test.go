@@ -77,6 +77,38 @@ func TestAUseIsGivenBackWhenNothingWasDone(t *testing.T) {
 	}
 }
 
+// faltering is a software module that says of every other request that it does not hold the key.
+type faltering struct {
+	holding
+
+	asked atomic.Int64
+}
+
+func (m *faltering) Do(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
+	if m.asked.Add(1)%2 == 1 {
+		return nil, fault.New(fault.Unavailable, "not held").Because(cpm.ErrKeyNotHeld)
+	}
+	return m.Module.Do(ctx, r)
+}
+
+// A key that the module turned out not to hold is put once more, and that counts as the one use that it is.
+func TestAUseIsCountedOnceWhenTheKeyHadToBePutAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m := &faltering{holding: newHolding(r)}
+	r.readyForOneUse(m)
+	r.setPolicy("jws", keys.Policy{MaxUses: 2})
+	for range 2 {
+		_, err := r.sign()
+		r.must(err)
+	}
+	_, err := r.sign()
+	kind(t, err, fault.State)
+	if n := m.asked.Load(); n != 4 {
+		t.Errorf("the module was asked %d times", n)
+	}
+}
+
 // reluctant is a key holder that takes no keys for now.
 type reluctant struct {
 	*moody
