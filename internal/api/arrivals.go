@@ -16,9 +16,11 @@ const (
 	small = 16 << 10
 	// fewPieces and leastPiece bound the number of frames in which a message comes: each costs memory beside its bytes.
 	fewPieces, leastPiece = 64, 512
-	// mostLate is how many bytes may come for a call after the refusal of a message. Of a caller that keeps to the window, and whose pieces
-	// are not small, fewer come.
-	mostLate = 2 * streamWindow
+	// besideFrame is what gRPC holds of a frame beside its bytes, to which padding belongs. It makes one of small frames.
+	besideFrame = 128
+	// mostLate is how much gRPC may hold of what comes for a call after the refusal of a message, mostLeft beside what is reserved of what
+	// comes when its handler has left. Less comes from who keeps to the window, in frames that are not small and of messages that are not.
+	mostLate, mostLeft = 2 * streamWindow, 8 * streamWindow
 	// mostStray is how many bytes may come, between two writings, for calls that have ended. Who is told so and stops sending
 	// has no more under way than the window of its connection.
 	mostStray = 2 * connectionWindow
@@ -75,8 +77,9 @@ type arrival struct {
 	asked   int64
 
 	refused *fault.Error
-	beyond  int           // bytes that came after that
-	flooded chan struct{} // closed when they are too many
+	beyond  int           // bytes that came after that, or after the handler had left
+	full    bool          // they are too many
+	flooded chan struct{} // closed then
 	known   bool          // told is closed
 	prefix  [5]byte
 	have    int // bytes of prefix
@@ -136,11 +139,10 @@ func (a *arrivals) take(data []byte, whole, ends bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.calls[a.framing.stream]
-	if c != nil && c.dropped {
-		c = nil
-	}
-	if c == nil || c.refused != nil {
-		c.late(len(data), whole)
+	if c == nil || c.dropped || c.refused != nil {
+		if whole && !c.late(a.framing.size) {
+			return false
+		}
 		return a.stray.Add(int64(len(data))) <= mostStray
 	}
 	if c.take(data); whole {
@@ -273,18 +275,18 @@ func (c *arrival) refuse(e *fault.Error) {
 	c.tell()
 }
 
-// late counts what comes after the refusal, while the call waits for its answers: gRPC holds it. No more than a window of it is
-// held, in which a piece counts as more than its bytes, also one that has none: padding opens the window anew.
-func (c *arrival) late(n int, whole bool) {
-	if c == nil || !c.stream || c.beyond > mostLate {
-		return
+// late counts a frame that comes after the refusal, or after the handler has left: gRPC holds it until the last of the answers is written.
+// When it holds too much, the call does not wait for its answers any longer, and then the connection may not go on.
+func (c *arrival) late(size int) bool {
+	if c == nil {
+		return true
 	}
-	if c.beyond += n; whole {
-		c.beyond += leastPiece
-	}
-	if c.beyond > mostLate {
+	c.beyond += size + besideFrame
+	if c.stream && !c.full && c.beyond > mostLate {
+		c.full = true
 		close(c.flooded)
 	}
+	return !c.dropped || c.beyond <= c.held+mostLeft
 }
 
 func (c *arrival) tell() {
@@ -307,7 +309,4 @@ func (c *arrival) drop() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	rest := c.pledged(c.held)
-	rest.give()
-	c.held = 0
 }

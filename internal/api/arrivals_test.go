@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -204,6 +205,56 @@ func TestAMessageInTooManyPiecesEndsItsCall(t *testing.T) {
 		}
 	}
 	waitFor(t, func() bool { return h.counts.outcomes()["invalid"] == n })
+}
+
+// A call is not over for gRPC when its handler has left: of one whose answers are not read it goes on taking what comes.
+func TestWhatComesForACallThatWasRefusedIsBounded(t *testing.T) {
+	t.Parallel()
+	const size, calls = 1 << 20, 3
+	refuse := func(k *frank, h *house) (last uint32) {
+		for n := range calls {
+			last = k.call(methodStream)
+			k.must(k.f.WriteData(last, false, streamFrame(t, 1, 100)))
+			waitFor(t, func() bool { return h.counts.outcomes()["ok"] == n+1 })
+			k.must(k.f.WriteData(last, false, announced(size, make([]byte, 100))))
+			for range fewPieces + size/leastPiece {
+				k.must(k.f.WriteData(last, false, []byte{1}))
+			}
+			waitFor(t, func() bool { return h.counts.outcomes()["invalid"] == n+1 })
+		}
+		time.Sleep(50 * time.Millisecond) // in which what is not held would be given back
+		if got := []int{h.reading.Taken(), h.calls.Taken()}; !slices.Equal(got, []int{calls * size, calls}) {
+			t.Errorf("reserved bytes and open calls: %v", got)
+		}
+		return last
+	}
+	t.Run("until it is read", func(t *testing.T) {
+		t.Parallel()
+		h := open(t, echo)
+		k := h.mute(t)
+		id := refuse(k, h)
+		k.sends(id, false, make([]byte, size/2))
+		k.window(1 << 20)
+		if got := k.hears(calls); got[invalidArgument] != calls {
+			t.Errorf("ended: %v", got)
+		}
+		h.given(t)
+	})
+	t.Run("in its pieces", func(t *testing.T) {
+		t.Parallel()
+		h := open(t, echo)
+		k := h.mute(t)
+		id := refuse(k, h)
+		for range 1 + (size+mostLeft)/(257+besideFrame) {
+			if k.f.WriteDataPadded(id, false, []byte{1}, make([]byte, 255)) != nil {
+				break
+			}
+		}
+		if got := k.closed(); len(got) > 0 {
+			t.Errorf("ended: %v", got)
+		}
+		h.given(t)
+	})
 }
 
 // streamFrame is a message of a stream, as bytes.

@@ -180,7 +180,7 @@ func (c *arrival) pay(n int) {
 	}
 }
 
-// depart gives back what the answers hold: there is nothing more to write.
+// depart gives back what the answers hold, and what had come: there is nothing more to write, and gRPC has forgotten the call.
 func (c *arrival) depart() {
 	delete(c.of.calls, c.id)
 	c.drop()
@@ -189,6 +189,9 @@ func (c *arrival) depart() {
 		c.of.room.Give(c.of.caller, d.n)
 	}
 	c.debts = nil
+	rest := c.pledged(c.held)
+	rest.give()
+	c.held = 0
 	if c.done {
 		c.release()
 	}

@@ -18,6 +18,7 @@ type framing struct {
 	preface int // bytes of the preface that are missing, which only the caller's half has
 	head    [9]byte
 	have    int // bytes of head
+	size    int // of the payload
 	// left is how much of the payload is to come, and padding how much after it. padded says that the next byte is the length
 	// of the padding.
 	left, padding int
@@ -64,7 +65,8 @@ func (f *framing) next(in []byte) (data []byte, n int, whole bool) {
 
 // begin reads the head of a frame.
 func (f *framing) begin() {
-	f.left = int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2])
+	f.size = int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2])
+	f.left = f.size
 	f.stream = binary.BigEndian.Uint32(f.head[5:]) &^ (1 << 31)
 	kind, flags := f.head[3], f.head[4]
 	f.data = kind == dataFrame

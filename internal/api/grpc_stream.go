@@ -80,7 +80,9 @@ func (d *Door) stream(_ any, stream grpc.ServerStream) error {
 		s.answeredAll()
 		return s.refuse(e)
 	}
-	defer d.calls.Leave(admission.CallerOf(s.caller))
+	if !s.coming.opens() {
+		defer d.calls.Leave(admission.CallerOf(s.caller))
+	}
 	return s.run()
 }
 

@@ -55,12 +55,12 @@ func TestAStreamForWhichThereIsNoRoomIsAnsweredFirst(t *testing.T) {
 			free()
 		}, "all", []uint64{1, 2, 3}},
 		"too much, in small pieces": {time.Minute, func(k *frank, id uint32, _ func()) {
-			for range 900 { // less than the window has
-				k.must(k.f.WriteData(id, false, make([]byte, 100)))
+			for range 4500 { // less than the window has
+				k.must(k.f.WriteData(id, false, []byte{1}))
 			}
 		}, "", nil},
 		"too much, in padded pieces": {time.Minute, func(k *frank, id uint32, _ func()) {
-			for range 1100 { // for which it is opened anew
+			for range 1500 { // for which it is opened anew
 				k.must(k.f.WriteDataPadded(id, false, []byte{1}, make([]byte, 255)))
 			}
 		}, "", nil},
