@@ -148,8 +148,11 @@ func New(c Config) *Door {
 
 // Drain declines every new request from now on, waits until the accepted ones are answered, goes on declining for
 // Limits.Linger so that callers on kept connections hear it, and then lets ServeJSON and ServeGRPC close their
-// connections and return. gRPC goes on sending answers for as long as callers read them, and ctx lasts. When ctx ends first, its error is returned; the accepted requests are then declined, for which
-// they get a second, before the ports close.
+// connections and return. When ctx ends first, its error is returned; the accepted requests are then declined, for which they get
+// a second, before the ports close.
+//
+// gRPC goes on sending answers after Drain has returned, for as long as callers read them and until the deadline that ctx had, or
+// for Limits.Drain if it had none. That ctx is cancelled by then, as contexts are, changes nothing.
 func (d *Door) Drain(ctx context.Context) error {
 	d.gate.decline()
 	err := d.gate.wait(ctx)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,9 +93,7 @@ func TestDrainAnswersTheAcceptedAndDeclinesTheNew(t *testing.T) {
 	if err := <-drained; err != nil {
 		t.Error(err)
 	}
-	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable {
-		t.Error(err)
-	}
+	stream.endsAnswered()
 	h.served.Wait()
 	if n := h.counts.outcomes(); n["ok"] != 4 || n["unavailable"] != 4 || len(n) != 2 {
 		t.Errorf("%v", n)
@@ -190,9 +189,7 @@ func TestADrainThatTakesTooLongDeclinesWhatIsInFlight(t *testing.T) {
 	if id, r := stream.hear(); id != 1 || refused(r) != "timeout" {
 		t.Error(id, r)
 	}
-	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable {
-		t.Error(err)
-	}
+	stream.endsAnswered()
 	h.served.Wait()
 	if n := h.counts.outcomes(); n["timeout"] != 4 || len(n) != 1 {
 		t.Errorf("%v", n)
@@ -248,8 +245,17 @@ func TestStreamsEndWhenNothingIsUnderWay(t *testing.T) {
 	if err := h.Drain(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Recv(); status.Code(err) != codes.Unavailable || kindOfStatus(t, err) != "unavailable" {
-		t.Error(err)
-	}
+	s.endsAnswered()
 	h.served.Wait()
+}
+
+// endsAnswered checks that a stream ends as one of a CPM that shuts down and has answered all it has begun.
+func (c conversation) endsAnswered() {
+	c.t.Helper()
+	if _, err := c.Recv(); status.Code(err) != codes.Unavailable || kindOfStatus(c.t, err) != "unavailable" {
+		c.t.Error(err)
+	}
+	if got := c.Trailer().Get("cpm-answered"); !slices.Equal(got, []string{"all"}) {
+		c.t.Error("cpm-answered:", got)
+	}
 }

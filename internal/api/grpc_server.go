@@ -85,8 +85,12 @@ func (d *Door) service() *grpc.ServiceDesc {
 	}
 }
 
-// leastSent is how many bytes go out in a second while callers read their answers; less is said by HTTP/2 itself.
-const leastSent = 4 << 10
+// A drain goes on while callers read their answers: while so many bytes go out in that time. HTTP/2 itself says less. Whoever reads
+// shows it in leaps, as HTTP/2 and the system give room for more only when much has been read.
+const (
+	leastSent = 4 << 10
+	quietTime = 5 * time.Second
+)
 
 // closeGRPC tells callers to go elsewhere, waits until they have their answers, and closes what is left: the connections when
 // answers are not read, and after another second it leaves calls that do not even end when their context does.
@@ -120,16 +124,17 @@ func (d *Door) allSent(done <-chan struct{}) bool {
 	}
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
-	for before := d.sent.Load(); ; {
+	for before, since := d.sent.Load(), time.Now(); ; {
 		select {
 		case <-done:
 			return true
 		case now := <-look.C:
-			sent := d.sent.Load()
-			if sent-before < leastSent || now.After(until) {
+			if sent := d.sent.Load(); sent-before >= leastSent {
+				before, since = sent, now
+			}
+			if now.Sub(since) >= quietTime || now.After(until) {
 				return false
 			}
-			before = sent
 		}
 	}
 }

@@ -100,6 +100,7 @@ func (s *session) run() error {
 		case <-s.door.closing:
 			s.close()
 			s.answering.Wait()
+			s.answeredAll()
 			return statusOf(shuttingDown(), s.id)
 		case <-s.coming.refusing():
 			s.close()
@@ -123,17 +124,20 @@ func (s *session) settle() {
 	defer patience.Stop()
 	select {
 	case <-done:
-		if s.ctx.Err() == nil { // else one was given up
-			s.answeredAll()
-		}
+		s.answeredAll()
 	case <-s.coming.flooding():
 	case <-patience.C:
 	case <-s.ctx.Done():
 	}
 }
 
-// answeredAll says in the trailer that nothing else was begun than what is answered, so that all else may be sent again.
-func (s *session) answeredAll() { s.stream.SetTrailer(metadata.MD{"cpm-answered": {"all"}}) }
+// answeredAll says in the trailer that nothing else was begun than what is answered, so that all else may be sent again; not
+// when an answer was given up, which ends the call's context.
+func (s *session) answeredAll() {
+	if s.ctx.Err() == nil {
+		s.stream.SetTrailer(metadata.MD{"cpm-answered": {"all"}})
+	}
+}
 
 // thin lets the goroutines go that wait for a request, so that a stream that is kept open keeps no more than it uses.
 func (s *session) thin() {

@@ -226,6 +226,21 @@ type house struct {
 // open opens a door; it is closed, and drained, when the test ends.
 func open(t testing.TB, p processor, change ...func(*Config)) *house {
 	t.Helper()
+	return openAt(t, loopbackPort(t), loopbackPort(t), p, change...)
+}
+
+func loopbackPort(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// openAt is open with the listeners of both ports.
+func openAt(t testing.TB, json, grpc net.Listener, p processor, change ...func(*Config)) *house {
+	t.Helper()
 	h := &house{t: t, ca: newAuthority(t), counts: newCounts(), log: &logged{}}
 	c := Config{Processor: p, Metrics: h.counts, Logger: slog.New(slog.NewJSONHandler(h.log, nil))}
 	c.Limits.Linger = time.Millisecond
@@ -235,17 +250,13 @@ func open(t testing.TB, p processor, change ...func(*Config)) *house {
 	h.Door = New(c)
 	ctx, stop := context.WithCancel(t.Context())
 	h.stop = stop
-	h.json = h.serve(ctx, h.ServeJSON)
-	h.grpc = h.serve(ctx, h.ServeGRPC)
+	h.json = h.serve(ctx, json, h.ServeJSON)
+	h.grpc = h.serve(ctx, grpc, h.ServeGRPC)
 	t.Cleanup(h.close)
 	return h
 }
 
-func (h *house) serve(ctx context.Context, serve func(context.Context, net.Listener, *tls.Config) error) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		h.t.Fatal(err)
-	}
+func (h *house) serve(ctx context.Context, l net.Listener, serve func(context.Context, net.Listener, *tls.Config) error) string {
 	h.served.Go(func() {
 		if err := serve(ctx, l, h.ca.server(h.t)); err != nil {
 			h.t.Error(err)

@@ -65,6 +65,8 @@ type Error struct {
 	unsent bool
 	// unsure says that a CPM that is Busy may have begun with it all the same.
 	unsure bool
+	// unbegun says that the CPM which ended the connection says that it has not begun with the request.
+	unbegun bool
 	// final says that it was tried for long enough.
 	final bool
 }

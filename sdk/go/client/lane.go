@@ -55,7 +55,7 @@ func (l *lane) run(ctx context.Context) {
 		select {
 		case <-s.done:
 			l.current.CompareAndSwap(s, nil)
-			l.client.lost(ctx, l.address, s.cause)
+			l.client.lost(ctx, l.address, s.cause, s.busy)
 		case <-l.renew:
 		case <-ctx.Done():
 			return
@@ -87,7 +87,7 @@ func (l *lane) connect(ctx context.Context, failures int) *stream {
 		case ctx.Err() != nil:
 			return nil
 		}
-		l.client.lost(ctx, l.address, reason(err))
+		l.client.lost(ctx, l.address, reason(err), false)
 	}
 }
 
@@ -179,8 +179,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// lost remembers and logs why there is no connection to an address.
-func (c *Client) lost(ctx context.Context, address string, cause error) {
+// lost remembers and logs why there is no connection to an address. The CPM is there if it was only busy.
+func (c *Client) lost(ctx context.Context, address string, cause error, busy bool) {
 	c.mu.Lock()
 	c.trouble = cause
 	c.mu.Unlock()
@@ -188,6 +188,10 @@ func (c *Client) lost(ctx context.Context, address string, cause error) {
 	if cause != nil {
 		text = cause.Error()
 	}
-	c.config.Logger.LogAttrs(ctx, slog.LevelWarn, "no connection to the CPM, trying again",
-		slog.String("address", address), slog.String("error", text))
+	where, why := slog.String("address", address), slog.String("error", text)
+	if busy {
+		c.config.Logger.LogAttrs(ctx, slog.LevelWarn, "the CPM was busy and ended the connection, connecting again", where, why)
+		return
+	}
+	c.config.Logger.LogAttrs(ctx, slog.LevelWarn, "no connection to the CPM, trying again", where, why)
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -160,8 +161,14 @@ func (q *inquiry) judge(r *cpmv1.ProcessResponse) *Error {
 	return nil
 }
 
+// spread makes the time a CPM says longer at random, up to a half, or to a second above the most it may say: it says the same to
+// all whom it declines, which must not come back all at once.
+func spread(advice time.Duration) time.Duration {
+	return advice + rand.N(min(advice/2, mostAdvice-advice+time.Second)+1) //nolint:gosec // it spreads load and guards nothing
+}
+
 // again says whether and after which pause a request may be sent again. A connection that is lost is replaced without a
-// pause; whether the request has been done is then known only if it was not sent.
+// pause; whether the request has been done is then known only if it was not sent, or if the CPM has said so.
 func (q *inquiry) again(e *Error, attempt int) (time.Duration, bool) {
 	pause := backoff(attempt, firstRetry, longestRetry)
 	switch {
@@ -169,9 +176,11 @@ func (q *inquiry) again(e *Error, attempt int) (time.Duration, bool) {
 	case e.Kind == Busy && e.unsure && !q.safe:
 		e.Kind, e.Code, e.Text = OutcomeUnknown, "", "the CPM was busy and ended the connection; the operation may have been done"
 	case e.Kind == Busy:
-		return max(pause, e.RetryAfter+pause/4), true
+		return max(pause, spread(e.RetryAfter)), true
 	case e.Kind == Unavailable && e.Code != "": // a CPM said so, and has done nothing
-		return max(pause, e.RetryAfter), q.safe || q.operation == verify
+		return max(pause, spread(e.RetryAfter)), q.safe || q.operation == verify
+	case e.Kind == Unavailable && e.unbegun:
+		return pause, true
 	case e.Kind == Unavailable && q.safe:
 		return 0, true
 	case e.Kind == Unavailable && !e.unsent:

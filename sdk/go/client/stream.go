@@ -49,10 +49,11 @@ type stream struct {
 	// retired says that the stream takes no further calls. It changes while mu is held.
 	retired atomic.Bool
 
-	// done is closed when the stream has ended and every call has its outcome; cause, why, is written before. spoke says
-	// that the CPM has answered something.
+	// done is closed when the stream has ended and every call has its outcome; cause, why, and busy, whether the CPM ended it
+	// because it was, are written before. spoke says that the CPM has answered something.
 	done  chan struct{}
 	cause error
+	busy  bool
 	spoke atomic.Bool
 }
 
@@ -162,7 +163,7 @@ func (s *stream) sendOne(c *call) bool {
 
 // receive gives answers to their calls until the stream ends, and then the calls without one their error.
 func (s *stream) receive() {
-	end := s.deliver()
+	last := s.deliver()
 	s.cancel()
 	s.mu.Lock()
 	s.retired.Store(true)
@@ -172,25 +173,25 @@ func (s *stream) receive() {
 	}
 	s.mu.Unlock()
 	for _, c := range left {
-		s.complete(c.id, outcome{err: s.lost(c, end)})
+		s.complete(c.id, outcome{err: last.lost(c)})
 	}
-	s.cause = reason(end)
+	s.cause, s.busy = reason(last.err), last.refused() != nil
 	close(s.done)
 	_ = s.conn.Close()
 }
 
 var errUnasked = errors.New("it answered what nobody asked")
 
-// deliver gives answers to their calls. The error is why there are no more.
-func (s *stream) deliver() error {
+// deliver gives answers to their calls, and says why there are no more.
+func (s *stream) deliver() end {
 	for {
 		m, err := s.grpc.Recv()
 		if err != nil {
-			return err
+			return end{err, s.grpc.Trailer()}
 		}
 		s.spoke.Store(true)
 		if !s.complete(m.GetId(), outcome{response: m.GetResponse()}) {
-			return errUnasked
+			return end{err: errUnasked} // gRPC may still be writing the trailer
 		}
 	}
 }
