@@ -18,6 +18,8 @@ const (
 	fewPieces, leastPiece = 64, 512
 	// besideFrame is what gRPC holds of a frame beside its bytes, to which padding belongs. It makes one of small frames.
 	besideFrame = 128
+	// frameSlack is how much more than its bytes the frames of a message may take uncounted: the last one is not full.
+	frameSlack = 64 << 10
 	// mostLate is how much gRPC may hold of what comes for a call after the refusal of a message, mostLeft beside what is reserved of what
 	// comes when its handler has left. Less comes from who keeps to the window, in frames that are not small and of messages that are not.
 	mostLate, mostLeft = 2 * streamWindow, 8 * streamWindow
@@ -86,7 +88,9 @@ type arrival struct {
 	size    int // of the message that is on its way
 	left    int // how much of it is missing
 	pieces  int
-	held    int // bytes reserved that the call has not taken over
+	taken   int    // memory that gRPC takes for its frames
+	wasted  pledge // of that, what is reserved beyond the bytes of the message
+	held    int    // bytes reserved that the call has not taken over
 	timer   *time.Timer
 	since   time.Time // when the timer last began; zero while the message need not be waited for
 	turn    int64     // of turns at that time
@@ -147,6 +151,7 @@ func (a *arrivals) take(data []byte, whole, ends bool) bool {
 	}
 	if c.take(data); whole {
 		c.pieces++
+		c.charge(a.framing.size)
 	}
 	c.watch()
 	if ends {
@@ -191,7 +196,7 @@ func (c *arrival) take(data []byte) {
 
 // announced reserves a message, or refuses it. What is too long gRPC refuses by itself, before it lets it come.
 func (c *arrival) announced(n int) {
-	c.size, c.left, c.mark = n, n, n
+	c.size, c.left, c.mark, c.taken = n, n, n, 0
 	if n > small && n <= c.of.longest {
 		if _, ok := reserve(c.of.room, c.of.caller, n, c.batch, small); !ok {
 			c.refuse(tooMuchRead())
@@ -200,6 +205,37 @@ func (c *arrival) announced(n int) {
 		c.held += n
 	}
 	c.let()
+}
+
+// charge reserves what gRPC takes for a frame of the message, when all of them take more than the message has bytes. Once the message is
+// whole it has been read, or all of it is within the window.
+func (c *arrival) charge(frame int) {
+	if c.refused != nil || c.size <= small || c.size > c.of.longest {
+		return
+	}
+	c.taken += memoryOf(frame)
+	if more := c.taken - c.size - c.wasted.n; more > frameSlack {
+		if !c.of.room.Take(c.of.caller, more) {
+			c.refuse(tooMuchRead())
+			return
+		}
+		c.wasted = pledge{room: c.of.room, caller: c.of.caller, n: c.wasted.n + more}
+	}
+	if c.left == 0 {
+		c.wasted.give()
+	}
+}
+
+// memoryOf is what gRPC takes for a frame: its pool has slices of 4 and of 16 KiB, which is the largest frame.
+func memoryOf(frame int) int {
+	switch {
+	case frame <= 1<<10:
+		return frame + besideFrame
+	case frame <= 4<<10:
+		return 4 << 10
+	default:
+		return 16 << 10
+	}
 }
 
 // let lets the call read a message, or the end of its stream.

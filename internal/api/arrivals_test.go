@@ -257,6 +257,41 @@ func TestWhatComesForACallThatWasRefusedIsBounded(t *testing.T) {
 	})
 }
 
+// gRPC keeps a frame in memory of up to four times its size, and that is what is reserved.
+func TestAMessageCountsAsTheMemoryOfItsFrames(t *testing.T) {
+	t.Parallel()
+	const body = 240 << 10 // which the window lets come
+	for frame, want := range map[int]int{16 << 10: 1, 8 << 10: 2, 4<<10 + 1: 4, 1<<10 + 1: 4, 1 << 10: 1} {
+		h := open(t, echo)
+		k := h.frank(t, "switch.example")
+		id := k.call(methodStream)
+		message := streamFrame(t, 1, body)
+		for len(message) > frame {
+			k.must(k.f.WriteData(id, false, message[:frame]))
+			message = message[frame:]
+		}
+		waitFor(t, func() bool { return h.reading.Taken()+frameSlack+16<<10 > want*body })
+		if n := h.reading.Taken(); n > want*body+16<<10 {
+			t.Errorf("in frames of %d bytes: %d are reserved", frame, n)
+		}
+		k.must(k.f.WriteData(id, true, message))
+		if got := k.hears(1); got[okay] != 1 {
+			t.Errorf("in frames of %d bytes: ended %v", frame, got)
+		}
+		h.given(t)
+	}
+	h := open(t, echo, func(c *Config) { c.Limits.Reading = 3 * body })
+	k := h.frank(t, "switch.example")
+	id := k.call(methodStream)
+	for message := streamFrame(t, 1, body); len(message) > 5000; message = message[5000:] {
+		k.must(k.f.WriteData(id, false, message[:5000]))
+	}
+	if got := k.hears(1); got[resourceExhausted] != 1 {
+		t.Errorf("without room for its frames: ended %v", got)
+	}
+	h.given(t)
+}
+
 // streamFrame is a message of a stream, as bytes.
 func streamFrame(t *testing.T, id uint64, body int) []byte {
 	t.Helper()

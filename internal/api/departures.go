@@ -192,6 +192,7 @@ func (c *arrival) depart() {
 	rest := c.pledged(c.held)
 	rest.give()
 	c.held = 0
+	c.wasted.give()
 	if c.done {
 		c.release()
 	}

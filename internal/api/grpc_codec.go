@@ -48,8 +48,8 @@ var errCodec = errors.New("not a message of this service")
 // Name is the content subtype.
 func (codec) Name() string { return "proto" }
 
-// Unmarshal keeps the bytes.
-func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+// Unmarshal keeps the bytes, in memory of no more than twice as many. That of gRPC's own pools has many times as many.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	f, ok := v.(*frame)
 	if !ok {
 		return errCodec
@@ -58,7 +58,7 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if f.length = data.Len(); f.most > 0 && f.length > f.most {
 		return nil
 	}
-	f.data = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	f.data = data.MaterializeToBuffer(c.buffers)
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"google.golang.org/grpc/mem"
 )
 
 func TestBuffersAreReusedWithinTheirClass(t *testing.T) {
@@ -93,5 +95,20 @@ func TestAPlaceIsLeftOnce(t *testing.T) {
 	defer func() { _ = other.Close() }()
 	if err := (&place{Conn: piped}).CloseWrite(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAMessageIsKeptInNoMoreThanTwiceItsBytes(t *testing.T) {
+	t.Parallel()
+	c := codec{newBuffers()}
+	for _, n := range []int{5 << 10, 33 << 10, 300 << 10, 1<<20 + 1, 3 << 20} {
+		var f frame
+		if err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(make([]byte, n-1)), mem.SliceBuffer{1}}, &f); err != nil {
+			t.Fatal(err)
+		}
+		if b := f.bytes(); len(b) != n || cap(b) > 2*n || b[n-1] != 1 {
+			t.Errorf("a message of %d bytes has %d, in memory of %d", n, len(b), cap(b))
+		}
+		f.free()
 	}
 }
