@@ -307,14 +307,41 @@ func TestWhatIsKeptForLongLeavesRoomForTheRest(t *testing.T) {
 	if r.Take("a", 30) || !r.TakeLong("a", 10) || r.TakeLong("a", 10) {
 		t.Error("what is short now counts as that")
 	}
-	if r.Change("a", 35, 80) || !r.Change("a", 30, 60) || !r.Change("a", 60, 30) {
-		t.Error("what was short changes within what is free")
-	}
 	r.Shorten("a", 15)
 	r.Shorten("b", 10)
 	r.Give("a", 45)
 	r.Give("b", 10)
 	if r.Taken() != 0 || !r.TakeLong("c", 100) {
 		t.Errorf("%d are taken", r.Taken())
+	}
+}
+
+func TestWhatIsDoneTakesOthersNoRoom(t *testing.T) {
+	r := NewRoom[string](100)
+	if !r.Take("a", 40) {
+		t.Fatal("no room")
+	}
+	r.Settle("a", 30, 20)
+	r.Settle("a", 20, 40)
+	if r.Taken() != 50 || r.Take("a", 1) {
+		t.Errorf("%d are taken, and there is more for a", r.Taken())
+	}
+	r.Settle("a", 40, 1000)
+	if r.Taken() != 50 || r.Take("a", 1) || !r.Take("b", 25) {
+		t.Errorf("%d are taken, and others have to leave room", r.Taken())
+	}
+	r.Give("b", 25)
+	r.Settle("b", 0, 60)
+	if r.Taken() != 75 {
+		t.Errorf("%d are taken, of which b has as much as there was room for", r.Taken())
+	}
+	r.Give("b", 60)
+	r.Give("a", 1000)
+	if r.Taken() != 10 || !r.Take("a", 40) {
+		t.Errorf("%d are taken after all", r.Taken())
+	}
+	r.Give("a", 50)
+	if r.Taken() != 0 || len(r.taken)+len(r.beyond) != 0 {
+		t.Errorf("%d are taken, %v, %v", r.Taken(), r.taken, r.beyond)
 	}
 }

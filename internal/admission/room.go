@@ -11,12 +11,14 @@ type Room[K comparable] struct {
 	mu    sync.Mutex
 	taken map[K]int
 	long  map[K]int // of what is taken
-	all   int
+	// beyond is what of it is more than there is room for, and not in all.
+	beyond map[K]int
+	all    int
 }
 
 // NewRoom makes room for so many.
 func NewRoom[K comparable](most int) *Room[K] {
-	return &Room[K]{most: most, taken: map[K]int{}, long: map[K]int{}}
+	return &Room[K]{most: most, taken: map[K]int{}, long: map[K]int{}, beyond: map[K]int{}}
 }
 
 // Enter takes a place for a name, which Leave gives back, or says that there is none for it.
@@ -92,31 +94,50 @@ func (r *Room[K]) Give(name K, n int) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.all -= n
+	r.all -= n - r.forget(name, n)
 	if r.taken[name] -= n; r.taken[name] == 0 {
 		delete(r.taken, name)
 	}
+}
+
+// forget gives how much of n there was no room for, which is given back first.
+func (r *Room[K]) forget(name K, n int) int {
+	over := min(n, r.beyond[name])
+	if over == 0 {
+		return 0
+	}
+	if r.beyond[name] -= over; r.beyond[name] == 0 {
+		delete(r.beyond, name)
+	}
+	return over
 }
 
 // within is the rule: of what is free, who has nothing gets what it asks for, and who has something gets more while it has no
 // more than is free then.
 func within(has, n, free int) bool { return n <= 0 || n <= free && (has == 0 || has+n <= free-n+1) }
 
-// Change makes n of what was taken for a name, and not for long, or says that there is not that much for it; then it stays taken as it was.
-func (r *Room[K]) Change(name K, was, n int) bool {
+// Settle makes n of what was taken for a name, and not for long, for what is done already and cannot be declined any more. What is more
+// than the name could take counts for it alone, so that the others' room stays.
+func (r *Room[K]) Settle(name K, was, n int) {
+	if n <= was {
+		r.Give(name, was-n)
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n > was && !within(r.beside(name, was), n, r.most-r.all+was) {
-		return false
+	has, free, more := r.beside(name, 0), r.most-r.all, n-was
+	fits := more
+	if !within(has, more, free) {
+		fits = min(more, max(0, free+1-has)/2)
 	}
-	r.all += n - was
-	if r.taken[name] += n - was; r.taken[name] == 0 {
-		delete(r.taken, name)
+	r.taken[name] += more
+	r.all += fits
+	if more > fits {
+		r.beyond[name] += more - fits
 	}
-	return true
 }
 
-// Taken is how much is taken.
+// Taken is how much is taken, of what there is.
 func (r *Room[K]) Taken() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -54,7 +54,7 @@ func (d *Door) arrivalsAt(c admission.Caller, on *pace) *arrivals {
 	return &arrivals{
 		room: d.reading, caller: c, pace: on, longest: d.limits.Batch, patience: d.limits.ReadTimeout,
 		framing: framing{preface: prefaceBytes}, calls: map[uint32]*arrival{},
-		departures: departures{open: d.calls, within: d.limits.WriteTimeout},
+		departures: departures{open: d.calls, within: d.limits.WriteTimeout, ahead: int64(turnsAhead * turn * d.limits.CallsPerConnection)},
 	}
 }
 
@@ -114,7 +114,7 @@ func (a *arrivals) begin(call context.Context, stop context.CancelFunc, stream b
 	if a.framing.ends {
 		c.let()
 	}
-	a.calls[c.id] = c
+	a.calls[c.id], a.begun = c, c.id
 	a.watchAnswers()
 	context.AfterFunc(call, c.quit) // gRPC answers some calls by itself, and no handler hears of them
 	return c

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 
 	"github.com/mojaloop/cpm/internal/admission"
 	"github.com/mojaloop/cpm/internal/cpm"
-	"github.com/mojaloop/cpm/internal/fault"
 	"github.com/mojaloop/cpm/internal/obs"
 )
 
@@ -22,8 +22,13 @@ const (
 	prefixed = 5
 	// looks is how often in a write time-out it is looked whether answers are read.
 	looks = 4
-	// longer is how many write time-outs an answer has while its connection is not read.
+	// longer is how many write time-outs an answer may stand still. The system takes from who writes in lumps, of a megabyte and more on a
+	// slow link.
 	longer = 4
+	// soon is the time between two looks at answers that were reset.
+	soon = 100 * time.Millisecond
+	// turnsAhead is how many turns each call of a connection may have before one of them has its first: what callers send gives turns too.
+	turnsAhead = 16
 )
 
 // departures knows of the answers that have been given to a gRPC connection and are not written yet. gRPC keeps them for as long as
@@ -32,19 +37,29 @@ const (
 // and a call that is none of a stream stays open until its stream has ended. When answers are not read, the connection is closed.
 type departures struct {
 	open    *admission.Room[admission.Caller]
-	within  time.Duration // in which something of each answer has to go
+	within  time.Duration // of which an answer may stand still for so many
+	ahead   int64         // how much of others' may be written meanwhile
 	unread  func(*arrival)
 	writing framing // of the one who writes
-	written int64   // bytes of all answers
-	timer   *time.Timer
-	looking bool // the timer runs
+	newest  uint32  // stream that was written of
+	blocked atomic.Bool
+	written int64 // bytes of all answers
+	begun   uint32
+	resets  []*arrival // whose answers gRPC has yet to forget, in the order in which they were reset
+	// forgetting says that there will be a look at them.
+	forgetting bool
+	timer      *time.Timer
+	looking    bool // the timer runs
 }
 
 // departure is what is on its way from one call. What its handler writes before it has left is read by others only after that.
 type departure struct {
-	opened  bool // it takes one of the calls
-	done    bool // nobody handles it any more
-	ended   bool // its last frame was written, or it was reset
+	opened bool // it takes one of the calls
+	done   bool // nobody handles it any more
+	ended  bool // its last frame was written, or gRPC has forgotten it
+	// latest is the last stream that had begun when this one was reset, and idle whether nobody was writing at the last look since.
+	latest  uint32
+	idle    bool
 	handed  atomic.Int64
 	written int64  // of what was handed to gRPC
 	debts   []debt // in the order of their ends
@@ -60,25 +75,17 @@ type debt struct {
 	n   int
 }
 
-// cover makes a pledge one for an answer, unless that is small. An answer of a batch is like any other.
-func (p *pledge) cover(answer mem.BufferSlice) *fault.Error {
+// cover makes a pledge one for an answer, unless that is small. What has been done is not declined any more for want of room: the
+// caller would have it done again. It has no room for its next requests instead.
+func (p *pledge) cover(answer mem.BufferSlice) {
 	n := answer.Len()
 	if n <= small {
-		return nil
+		return
 	}
 	p.shorten()
 	_, size := class(n)
-	if !p.room.Change(p.caller, p.n, size) {
-		answer.Free()
-		return tooMuchUnread()
-	}
+	p.room.Settle(p.caller, p.n, size)
 	p.n = size
-	return nil
-}
-
-// tooMuchUnread is the decline of a request for whose answer there is no room.
-func tooMuchUnread() *fault.Error {
-	return admission.Decline(admission.Reading, time.Second, "too many bytes of answers that are not read yet, try again")
 }
 
 // opens says that the call takes one of those that may be open, and gives it back by itself. It does not where nobody follows.
@@ -121,12 +128,55 @@ func (c *arrival) leave() {
 	}
 }
 
-// reset is told that the caller wants no more of a stream.
+// reset is told that the caller wants no more of a stream. What gRPC has of its answers it forgets in its turn, which a caller that reads
+// nothing keeps from coming: before it writes of a stream that has not begun yet.
 func (a *arrivals) reset(stream uint32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if c := a.calls[stream]; c != nil {
+	c := a.calls[stream]
+	switch {
+	case c == nil || c.latest > 0:
+	case c.handed.Load() <= c.written:
 		c.depart()
+	default:
+		c.latest = a.begun
+		a.resets = append(a.resets, c)
+		a.forgetSoon()
+	}
+}
+
+// begins is told that something of a stream is written of which nothing was before.
+func (a *arrivals) begins(stream uint32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for len(a.resets) > 0 && a.resets[0].latest < stream {
+		a.resets[0].depart()
+		a.resets = a.resets[1:]
+	}
+}
+
+// forget gives up the resets that gRPC has had time to come to: nobody was writing, at two looks.
+func (a *arrivals) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	idle := !a.blocked.Load()
+	a.resets = slices.DeleteFunc(a.resets, func(c *arrival) bool {
+		if !c.ended && idle && c.idle {
+			c.depart()
+		}
+		c.idle = idle
+		return c.ended
+	})
+	a.forgetting = false
+	if len(a.resets) > 0 {
+		a.forgetSoon()
+	}
+}
+
+func (a *arrivals) forgetSoon() {
+	if !a.forgetting {
+		a.forgetting = true
+		time.AfterFunc(soon, a.forget)
 	}
 }
 
@@ -138,6 +188,10 @@ func (a *arrivals) wrote(out []byte) {
 	for len(out) > 0 {
 		data, n, whole := f.next(out)
 		out = out[n:]
+		if whole && f.stream > a.newest {
+			a.newest = f.stream
+			a.begins(f.stream)
+		}
 		last := whole && f.last
 		if len(data) == 0 && !last {
 			continue
@@ -231,14 +285,13 @@ func (a *arrivals) notRead(now time.Time) (late []*arrival) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.looking = false
-	patience := a.patienceForAnswers()
 	for _, c := range a.calls {
 		switch {
 		case !c.owes():
 			c.stands = time.Time{}
 		case c.stands.IsZero() || c.moved():
 			c.stands, c.was, c.all, c.due = now, c.written, a.written, c.handed.Load()
-		case now.Sub(c.stands) >= patience && !a.waits(c):
+		case now.Sub(c.stands) >= longer*a.within && !a.waits(c):
 			late = append(late, c)
 			c.stands = time.Time{}
 		}
@@ -247,15 +300,6 @@ func (a *arrivals) notRead(now time.Time) (late []*arrival) {
 		a.watchAnswers()
 	}
 	return late
-}
-
-// patienceForAnswers is longer while the CPM itself does not read the connection, and what opens windows with it; not for ever, as a
-// caller can see to that.
-func (a *arrivals) patienceForAnswers() time.Duration {
-	if a.pace.pause() > beat {
-		return longer * a.within
-	}
-	return a.within
 }
 
 // isDone says whether its handler has ended.
@@ -274,7 +318,7 @@ func (c *arrival) moved() bool { return c.written-c.was >= turn || !c.done && c.
 // waits says that the connection is slow, and it may not have been the answer's turn since it stands.
 func (a *arrivals) waits(c *arrival) bool {
 	gone := a.written - c.all
-	return gone >= int64(leastSent*a.within/time.Second) && gone < int64(2*turn*len(a.calls))
+	return gone >= int64(leastSent*longer*a.within/time.Second) && gone < a.ahead
 }
 
 // unreadOf ends what has answers that a caller does not read: a stream, or the connection when there is no handler any more that

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/mojaloop/cpm/internal/cpm"
 )
 
 // mute connects as a caller who reads no answer unless it is told to.
@@ -101,6 +103,33 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	h.given(t)
 }
 
+// What has been done is answered, and there is no room for more then.
+func TestAnAnswerIsNotDeclinedForWantOfRoom(t *testing.T) {
+	t.Parallel()
+	large := signed(signProcessOf(600 << 10).GetJwsSign())
+	h := open(t, func(context.Context, *cpm.Request) (*cpm.Result, error) {
+		return &cpm.Result{Payload: cpm.Payload{Message: large}}, nil
+	}, func(c *Config) { c.Limits.Reading = 2 << 20 })
+	k := h.mute(t)
+	for n := range 5 {
+		k.asks(methodProcess, signProcess())
+		waitFor(t, func() bool { return h.counts.outcomes()["ok"] == n+1 })
+	}
+	if got := h.reading.Taken(); got > 1<<20+8<<10 {
+		t.Errorf("%d bytes are reserved, more than half", got)
+	}
+	k.asks(methodProcess, signProcessOf(200<<10))
+	waitFor(t, func() bool { return h.counts.outcomes()["busy"] == 1 })
+	if _, err := h.dialAs("other.example").Process(t.Context(), signProcessOf(200<<10)); err != nil {
+		t.Error("another has no room:", err)
+	}
+	k.window(4 << 20)
+	if got := k.hears(6); got[okay] != 5 || got[resourceExhausted] != 1 {
+		t.Errorf("ended: %v", got)
+	}
+	h.given(t)
+}
+
 func TestCallsWhoseAnswersAreNotReadStayOpen(t *testing.T) {
 	t.Parallel()
 	h := open(t, echo, func(c *Config) { c.Limits.Calls = 8 })
@@ -145,10 +174,10 @@ func TestAConnectionWhoseAnswersAreNotReadIsClosed(t *testing.T) {
 	}
 }
 
-// Reading other answers does not help.
+// Reading other answers does not help for long.
 func TestAConnectionWithOneAnswerThatIsNotReadIsClosed(t *testing.T) {
 	t.Parallel()
-	h := open(t, echo, func(c *Config) { c.Limits.WriteTimeout = 500 * time.Millisecond })
+	h := open(t, echo, func(c *Config) { c.Limits.WriteTimeout, c.Limits.CallsPerConnection = 100*time.Millisecond, 4 })
 	k := h.mute(t)
 	k.asks(methodProcess, signProcess())
 	ended := make(chan map[string]int)
@@ -164,7 +193,7 @@ func TestAConnectionWithOneAnswerThatIsNotReadIsClosed(t *testing.T) {
 		default:
 		}
 		// The connection may be closed at any time from now on.
-		out, err := proto.Marshal(signProcessOf(10 << 10))
+		out, err := proto.Marshal(signProcessOf(15 << 10))
 		k.must(err)
 		id := k.call(methodProcess)
 		_ = k.f.WriteData(id, true, announced(len(out), out))
@@ -191,6 +220,26 @@ func TestASlowReaderIsServed(t *testing.T) {
 		}
 	}
 	t.Error("it did not end")
+}
+
+// What is reset while nothing can be written stays with gRPC, and so it stays reserved.
+func TestAnswersThatAreResetStayReservedWhileNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	h := open(t, echo, func(c *Config) { c.Limits.Reading, c.Limits.WriteTimeout = 8<<20, time.Second })
+	k := h.frank(t, "switch.example")
+	k.window(1 << 30)
+	k.must(k.f.WriteWindowUpdate(0, 1<<30))
+	k.deaf()
+	for n := range 50 {
+		id := k.asks(methodProcess, signProcessOf(200<<10))
+		waitFor(t, func() bool { o := h.counts.outcomes(); return o["ok"]+o["busy"] == n+1 })
+		k.must(k.f.WriteRSTStream(id, http2.ErrCodeCancel))
+	}
+	if o := h.counts.outcomes(); o["busy"] == 0 || h.reading.Taken() < 4<<20 {
+		t.Errorf("%d bytes are reserved; outcomes: %v", h.reading.Taken(), o)
+	}
+	waitFor(t, func() bool { return strings.Contains(h.log.String(), `"ended":"connection"`) })
+	h.given(t)
 }
 
 func TestADrainDoesNotWaitForAnswersThatAreNotRead(t *testing.T) {
@@ -230,7 +279,7 @@ func TestAnswersMayWaitForTheirTurn(t *testing.T) {
 			if !d.reading.Take(kept.caller, kept.n) {
 				t.Fatal("no room")
 			}
-			c.owe(mem.BufferSlice{mem.SliceBuffer(make([]byte, 1<<20))}, &kept)
+			c.owe(mem.BufferSlice{mem.SliceBuffer(make([]byte, 8<<20))}, &kept)
 			cancel()
 			c.leave()
 		}
@@ -250,7 +299,7 @@ func TestAnswersMayWaitForTheirTurn(t *testing.T) {
 		if late := look(); len(late) > 0 {
 			t.Fatalf("late: %v", late)
 		}
-		for range 3 {
+		for range 4 * turnsAhead * 256 / calls {
 			round(calls - 1) // one has no window
 		}
 		if late := look(); !late[2*calls-1] || len(late) != 1 {

@@ -146,9 +146,7 @@ func (x *rpc) seal(m proto.Message) *fault.Error {
 	if err != nil {
 		return x.door.explain(x.ctx, &x.inquiry, err)
 	}
-	if e := x.kept.cover(data); e != nil {
-		return e
-	}
+	x.kept.cover(data)
 	x.out.data = data
 	x.coming.owe(data, &x.kept)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ type frank struct {
 	last  uint32
 	// ends has the grpc-status of each call that ended, by its stream.
 	ends chan end
+	// hearing is held while nothing is read.
+	hearing sync.Mutex
 }
 
 type end struct {
@@ -71,6 +74,8 @@ func (k *frank) listen() {
 	defer close(k.ends)
 	answers := map[uint32][]byte{}
 	for {
+		k.hearing.Lock()
+		k.hearing.Unlock() //nolint:staticcheck // SA2001: it is only waited for
 		f, err := k.f.ReadFrame()
 		if err != nil {
 			return
@@ -93,6 +98,12 @@ func (k *frank) listen() {
 			k.ends <- e
 		}
 	}
+}
+
+// deaf has the caller read nothing any more, not even from the network.
+func (k *frank) deaf() {
+	k.hearing.Lock()
+	k.t.Cleanup(k.hearing.Unlock)
 }
 
 // call opens a call, with more headers than those of all.

@@ -33,7 +33,9 @@ func (w *watched) Read(b []byte) (int, error) {
 // Write gives back what answers hold before their last bytes are gone: who has them must be able to ask for more.
 func (w *watched) Write(b []byte) (int, error) {
 	w.arrivals.wrote(b)
+	w.arrivals.blocked.Store(true)
 	n, err := w.Conn.Write(b)
+	w.arrivals.blocked.Store(false)
 	w.sent.Add(int64(n))
 	if err == nil && w.arrivals.stray.Load() > 0 {
 		w.arrivals.stray.Store(0)
