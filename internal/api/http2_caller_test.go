@@ -74,8 +74,7 @@ func (k *frank) listen() {
 	defer close(k.ends)
 	answers := map[uint32][]byte{}
 	for {
-		k.hearing.Lock()
-		k.hearing.Unlock() //nolint:staticcheck // SA2001: it is only waited for
+		k.mayHear()
 		f, err := k.f.ReadFrame()
 		if err != nil {
 			return
@@ -104,6 +103,11 @@ func (k *frank) listen() {
 func (k *frank) deaf() {
 	k.hearing.Lock()
 	k.t.Cleanup(k.hearing.Unlock)
+}
+
+func (k *frank) mayHear() {
+	k.hearing.Lock()
+	defer k.hearing.Unlock()
 }
 
 // call opens a call, with more headers than those of all.
