@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	m := install(t, cpmtest.Config{Document: worldDocument()})
 	w.certificates = callers(t, m)
 	// Else 64 MiB may be thrown away before they are collected, and what requests take cannot be seen.
-	w.process = launch(t, m, "GOGC=400", "GOMEMLIMIT=128MiB")
+	w.process = launch(t, m, "GOGC=50", "GOMEMLIMIT=128MiB")
 	w.populate(t)
 	return w
 }
