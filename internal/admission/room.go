@@ -28,12 +28,13 @@ func (r *Room[K]) Enter(name K) bool { return r.Take(name, 1) }
 func (r *Room[K]) Take(name K, n int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return within(r.beside(name, 0), n, r.most-r.all) && r.take(name, n)
+	return within(r.beside(name), n, r.most-r.all) && r.take(name, n)
 }
 
-// beside is what a name has beside so much of it. What is kept for long shuts out nothing else: who has only that has nothing.
-func (r *Room[K]) beside(name K, part int) int {
-	if has := r.taken[name] - part; has != r.long[name] {
+// beside is what a name has beside what it keeps for long, with that if there is anything: who has only what it keeps counts as having
+// nothing.
+func (r *Room[K]) beside(name K) int {
+	if has := r.taken[name]; has != r.long[name] {
 		return has
 	}
 	return 0
@@ -125,7 +126,7 @@ func (r *Room[K]) Settle(name K, was, n int) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	has, free, more := r.beside(name, 0), r.most-r.all, n-was
+	has, free, more := r.beside(name), r.most-r.all, n-was
 	fits := more
 	if !within(has, more, free) {
 		fits = min(more, max(0, free+1-has)/2)

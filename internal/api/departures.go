@@ -34,7 +34,7 @@ const (
 // departures knows of the answers that have been given to a gRPC connection and are not written yet. gRPC keeps them for as long as
 // the connection lives if the caller opens no window for them, and of a call that is no stream nobody hears when they are gone.
 // So the frames that gRPC writes are followed too: an answer that is not small stays reserved until its last byte is written,
-// and a call that is none of a stream stays open until its stream has ended. When answers are not read, the connection is closed.
+// and a call stays open until the last frame of it is. When answers are not read, the connection is closed.
 type departures struct {
 	open    *admission.Room[admission.Caller]
 	within  time.Duration // of which an answer may stand still for so many
