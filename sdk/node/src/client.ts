@@ -6,6 +6,7 @@ import type { BatchResponse, JWKSet, ProcessRequest, ProcessResponse } from './m
 import { Operations, paths, type OperationName } from './operations.js';
 import type { CallOptions, ClientOptions } from './options.js';
 import { Retry, wait } from './retry.js';
+import { Throttle } from './throttle.js';
 
 /** The outcome of one item of a batch, in the form of Promise.allSettled. */
 export type BatchResult =
@@ -19,6 +20,7 @@ const remembering: ReadonlySet<OperationName> = new Set<OperationName>(['jwsVeri
 export class Client extends Operations {
   readonly #connection: Connection;
   readonly #retry: Retry;
+  readonly #throttle: Throttle | undefined;
   readonly #timeout: number;
   readonly #traceparent: (() => string | undefined) | undefined;
   readonly #gatherer: Gatherer | undefined;
@@ -27,6 +29,7 @@ export class Client extends Operations {
     super();
     this.#connection = new Connection(options);
     this.#retry = new Retry(options.retries ?? 3);
+    if (options.throttle ?? true) this.#throttle = new Throttle();
     this.#timeout = checked(options.timeout ?? 5000);
     this.#traceparent = options.traceparent;
     if (options.gather) this.#gatherer = new Gatherer((path, text, timeout) => this.#post(path, text, timeout), resultsOf);
@@ -35,6 +38,7 @@ export class Client extends Operations {
   /** Ends the connections; calls under way fail. */
   close(): void {
     this.#connection.close();
+    this.#throttle?.clear(); // calls that come now are told why
   }
 
   /** Performs up to 1,000 operations. One that is declined does not touch the others; results have the order of items. */
@@ -58,9 +62,12 @@ export class Client extends Operations {
   protected override async call(operation: OperationName, fsp: string, request: object, options: CallOptions = {}): Promise<unknown> {
     const path = pathOf(fsp, paths[operation]);
     const text = JSON.stringify(request);
-    return this.#repeat((timeout, parent) => (this.#gatherer && parent === undefined
+    const ask = (timeout: number, parent: string | undefined) => (this.#gatherer && parent === undefined
       ? this.#gatherer.ask({ path, text, operation, itemText: () => `{"fsp":${JSON.stringify(fsp)},"${operation}":${text}}` }, timeout, options.signal)
-      : this.#post(path, text, timeout, parent, options.signal)), !remembering.has(operation), options);
+      : this.#post(path, text, timeout, parent, options.signal));
+    const throttle = this.#throttle;
+    const once = throttle ? (timeout: number, parent: string | undefined) => throttle.pass(fsp, operation, () => ask(timeout, parent)) : ask;
+    return this.#repeat(once, !remembering.has(operation), options);
   }
 
   async #post(path: string, text: string, timeout: number, traceparent?: string, signal?: AbortSignal): Promise<unknown> {

@@ -1,4 +1,4 @@
-import type { ErrorInformation, Kind } from './messages.js';
+import type { ErrorInformation, Extension, Kind } from './messages.js';
 
 /**
  * Why a call has no result: a kind of decline of the CPM (docs/errors.md), or one of this client's own words.
@@ -9,7 +9,7 @@ import type { ErrorInformation, Kind } from './messages.js';
 export type ErrorKind = Kind | 'unreachable' | 'protocol' | 'invalid-signature';
 
 /** The FSPIOP title of the codes that this client gives by itself. */
-const titles = { 2001: 'Internal server error', 2003: 'Service currently unavailable', 2004: 'Server timed out', 3105: 'Invalid signature' };
+const titles = { 2001: 'Internal server error', 2003: 'Service currently unavailable', 2004: 'Server timed out', 2005: 'Server busy', 3105: 'Invalid signature' };
 
 interface Details {
   status?: number | undefined;
@@ -37,7 +37,7 @@ export class CpmError extends Error {
 
   /** HTTP status of the answer; absent when there was none. */
   readonly status: number | undefined;
-  /** The id under which the CPM's log knows the request. */
+  /** The id under which the CPM's log knows the request; absent when it did not get there. */
   readonly requestId: string | undefined;
   /** Seconds after which another attempt makes sense, if the CPM said so. */
   readonly retryAfter: number | undefined;
@@ -68,6 +68,14 @@ export function information(code: keyof typeof titles | `${keyof typeof titles}`
 
 function seconds(milliseconds: string | undefined): number | undefined {
   return milliseconds !== undefined && /^\d{1,8}$/.test(milliseconds) ? Number(milliseconds) / 1000 : undefined;
+}
+
+/** The decline of a call that this client did not send, in the form of the one that the CPM would have given. */
+export function notAsked(operation: string, retryAfter: number | undefined): CpmError {
+  const text = `not sent: a CPM just said busy to ${operation} for this FSP; repeat later, or ask for less at a time`;
+  const extension: Extension[] = [{ key: 'kind', value: 'busy' }];
+  if (retryAfter !== undefined) extension.push({ key: 'retryAfterMs', value: String(Math.round(retryAfter * 1000)) });
+  return new CpmError('busy', { ...information('2005', text), extensionList: { extension } }, { retryAfter });
 }
 
 /** The error of a declined request, out of the body of the answer or an item of a batch. */

@@ -25,6 +25,11 @@ export interface ClientOptions {
   /** Attempts after the first of a call that the CPM was too busy for; 3 if not given, 0 for none. */
   retries?: number | undefined;
   /**
+   * Where the CPM has lately said busy to an operation for an FSP, asks it little more often than it answers, and declines
+   * the other calls at once, as busy; true if not given.
+   */
+  throttle?: boolean | undefined;
+  /**
    * Puts calls that come while others are under way into one request, as a batch: a busy process spends a fraction of the
    * processor time. Calls of one batch are answered together. Calls with a traceparent go alone.
    */

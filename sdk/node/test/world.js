@@ -19,7 +19,7 @@ function client(t, more = {}) {
   return c;
 }
 
-// A client of a server that answers as `answer(request, body, count)` does.
+// A client of a server that answers as `answer(response, body, count, request)` does.
 async function played(t, answer, more = {}) {
   const requests = [];
   const server = http.createServer((request, response) => {
@@ -28,7 +28,7 @@ async function played(t, answer, more = {}) {
     request.on('end', () => {
       const body = Buffer.concat(parts).toString();
       requests.push({ method: request.method, url: request.url, headers: request.headers, body });
-      answer(response, body, requests.length);
+      answer(response, body, requests.length, request);
     });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,0 +1,167 @@
+import { CpmError, notAsked } from './errors.js';
+
+/** What is counted is counted in windows of this length, in milliseconds. */
+const span = 500;
+
+/** After as many windows in a row without a busy answer there is no limit any more, and after their time without any call. */
+const calm = 4;
+
+/** Even a CPM that answered nothing well is asked as often, in calls per millisecond: or nobody would learn that it can again. */
+const slowest = 8 / 1000;
+
+/** Asking a little more than is answered finds out whether more would be answered. */
+const probing = 9 / 8;
+const growth = 1.5;
+
+/** Limits at most. The names of FSPs come from the application, which may have them from messages that anybody sent. */
+const most = 4096;
+
+/**
+ * Declines calls here that a CPM would decline anyway. To say busy costs a CPM something too, a tenth of its processor when
+ * five times as much is asked as it can do, and only its callers can spare it that: where it has lately said busy, it is
+ * asked little more often than it answers. That is learnt for each FSP and operation by itself, since a CPM's limits and
+ * queues are those of an FSP and of a kind of work. All others are asked as ever, and pay for a look at the size of a map.
+ */
+export class Throttle {
+  readonly #limits = new Map<string, Limit>();
+  #sweep = 0;
+
+  /** Asks, and heeds what comes of it; or declines at once. */
+  async pass(fsp: string, operation: string, ask: () => Promise<unknown>): Promise<unknown> {
+    if (this.#limits.size > 0) this.#admit(fsp, operation);
+    let error: unknown;
+    try {
+      return await ask();
+    } catch (thrown) {
+      error = thrown;
+      throw thrown;
+    } finally {
+      this.#heed(fsp, operation, error);
+    }
+  }
+
+  /** Forgets all limits. */
+  clear(): void {
+    this.#limits.clear();
+  }
+
+  #admit(fsp: string, operation: string): void {
+    const now = performance.now();
+    const limit = this.#find(keyOf(fsp, operation), now);
+    if (limit && !limit.admits(now)) throw notAsked(operation, limit.retryAfter);
+  }
+
+  #heed(fsp: string, operation: string, error: unknown): void {
+    const busy = error instanceof CpmError && error.kind === 'busy';
+    if (!busy && (this.#limits.size === 0 || !isAnswer(error))) return;
+    const now = performance.now();
+    const key = keyOf(fsp, operation);
+    const limit = this.#find(key, now);
+    if (!busy) limit?.good();
+    else (limit ?? this.#make(key, now))?.busy(error.retryAfter);
+  }
+
+  #find(key: string, now: number): Limit | undefined {
+    if (now >= this.#sweep) this.#forget(now);
+    const limit = this.#limits.get(key);
+    if (!limit || limit.holds(now)) return limit;
+    this.#limits.delete(key);
+    return undefined;
+  }
+
+  #make(key: string, now: number): Limit | undefined {
+    if (this.#limits.size >= most) return undefined;
+    const limit = new Limit(now);
+    this.#limits.set(key, limit);
+    return limit;
+  }
+
+  /** Only now and then: all of them are looked at. */
+  #forget(now: number): void {
+    this.#sweep = now + calm * span;
+    for (const [key, limit] of this.#limits) if (limit.idle(now)) this.#limits.delete(key);
+  }
+}
+
+/** How often one operation may be asked for one FSP. Times are those of performance.now(). */
+class Limit {
+  /** Seconds, as the CPM said last. */
+  retryAfter: number | undefined;
+  #began: number;
+  #last: number;
+  #busy = 0;
+  #good = 0;
+  #quiet = 0;
+  /** Calls per millisecond; none before the first window has ended. */
+  #rate: number | undefined;
+  /** When the next call would be due if all came as evenly as the rate allows. */
+  #due = 0;
+
+  constructor(now: number) {
+    this.#began = now;
+    this.#last = now;
+  }
+
+  busy(retryAfter: number | undefined): void {
+    this.#busy++;
+    this.retryAfter = retryAfter ?? this.retryAfter;
+  }
+
+  good(): void {
+    this.#good++;
+  }
+
+  /** Whether a call may go, which counts it: what a window may have at once after a lull, else one by one. */
+  admits(now: number): boolean {
+    if (this.#rate === undefined) return true;
+    const due = Math.max(this.#due, now - span) + 1 / this.#rate;
+    if (due > now) return false;
+    this.#due = due;
+    return true;
+  }
+
+  /** Notes that a call or an answer has come, and tells whether there is still a limit. */
+  holds(now: number): boolean {
+    if (this.idle(now)) return false;
+    this.#last = now;
+    if (now - this.#began >= span) this.#end(now);
+    return this.#quiet < calm;
+  }
+
+  /** Whether nothing has come for so long that what was learnt is worth nothing. */
+  idle(now: number): boolean {
+    return now - this.#last >= calm * span;
+  }
+
+  /** Ends the window, and draws its conclusion. */
+  #end(now: number): void {
+    if (this.#busy === 0) this.#grow();
+    else this.#set(Math.max(this.#good / (now - this.#began) * probing, slowest));
+    this.#began = now;
+    this.#busy = 0;
+    this.#good = 0;
+  }
+
+  #grow(): void {
+    this.#quiet++;
+    if (this.#rate !== undefined) this.#rate *= growth;
+  }
+
+  /** With the first rate nothing is saved up but the time since the window was over: who waited as told is not declined for it. */
+  #set(rate: number): void {
+    if (this.#rate === undefined) this.#due = this.#began + span;
+    this.#rate = rate;
+    this.#quiet = 0;
+  }
+}
+
+function keyOf(fsp: string, operation: string): string {
+  return `${operation} ${fsp}`;
+}
+
+/** Whether a call that was not declined as busy ended with an answer of a CPM: neither lost, nor given up on this side. */
+function isAnswer(error: unknown): boolean {
+  if (error === undefined) return true;
+  if (!(error instanceof CpmError) || error.kind === 'unreachable' || error.kind === 'protocol') return false;
+  return error.kind !== 'timeout' || error.requestId !== undefined; // also a word for the time of this side
+}
