@@ -16,6 +16,7 @@ type Client struct {
 	codec    codec
 	safe     map[string]bool
 	lanes    []*lane
+	throttle throttle
 	// ids are never used again, on no stream: an answer that is late cannot be taken for another one.
 	ids atomic.Uint64
 

@@ -27,6 +27,9 @@ type Config struct {
 	InFlight int
 	// Attempts is how often a request is sent at most; 0 is 4, 1 never sends again.
 	Attempts int
+	// NoThrottle has every request asked of a CPM, also those it would decline because it is busy. Without it, an operation of
+	// an FSP that a CPM was busy for is asked for only a little more often than it is answered, and the rest is declined here.
+	NoThrottle bool
 	// Wait is how long a call waits for a connection when there is none; 0 is 10 seconds. The call's context may end sooner.
 	Wait time.Duration
 	// BatchParallel is how many items of one Batch are under way at once; 0 is 64.

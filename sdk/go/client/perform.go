@@ -74,11 +74,11 @@ func (c *Client) Do(ctx context.Context, r *cpmv1.ProcessRequest) (*cpmv1.Proces
 
 // inquiry is one request on its way.
 type inquiry struct {
-	// operation is its member of ProcessRequest and ProcessResponse.
-	operation string
-	request   []byte
-	trace     string
-	safe      bool
+	// way is its FSP, and its member of ProcessRequest and ProcessResponse.
+	way
+	request []byte
+	trace   string
+	safe    bool
 	// last is where the last attempt was sent.
 	last *lane
 }
@@ -97,14 +97,32 @@ func (c *Client) prepare(ctx context.Context, r *cpmv1.ProcessRequest) (*inquiry
 	if err != nil {
 		return nil, newError(Invalid, "the request cannot be encoded; texts have to be UTF-8", err)
 	}
-	q := &inquiry{operation: string(member.Name()), request: data}
+	q := &inquiry{way: way{fsp: r.GetFsp(), operation: string(member.Name())}, request: data}
 	q.safe = c.safe[q.operation]
 	q.trace, _ = ctx.Value(traceKey{}).(string)
 	return q, nil
 }
 
-// attempt sends a request once, on the stream that is best now.
+// attempt sends a request once, unless the throttle declines it.
 func (c *Client) attempt(ctx context.Context, q *inquiry) (*cpmv1.ProcessResponse, *Error) {
+	if c.config.NoThrottle {
+		return c.send(ctx, q)
+	}
+	if e := c.throttle.admit(q.way); e != nil {
+		return nil, e
+	}
+	response, e := c.send(ctx, q)
+	switch {
+	case e != nil && e.Kind == Busy:
+		c.throttle.note(q.way, true, e.RetryAfter)
+	case response != nil:
+		c.throttle.note(q.way, false, 0)
+	}
+	return response, e
+}
+
+// send sends a request on the stream that is best now. There may be both a response and the error in it.
+func (c *Client) send(ctx context.Context, q *inquiry) (*cpmv1.ProcessResponse, *Error) {
 	s, e := c.await(ctx, q)
 	if e != nil {
 		return nil, e

@@ -57,7 +57,7 @@ func FuzzAnswer(f *testing.F) {
 		if proto.Unmarshal(encoded, &m) != nil {
 			return
 		}
-		q := &inquiry{operation: "random", safe: true}
+		q := &inquiry{way: way{operation: "random"}, safe: true}
 		e := q.judge(&m)
 		if (e == nil) != (m.GetRandom() != nil) {
 			t.Fatal(e)

@@ -1,0 +1,170 @@
+package client
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// How a throttle measures and what it lets go.
+const (
+	// span is for how long answers are counted before a rate is set.
+	span = 500 * time.Millisecond
+	// excess is how much more is asked than is answered: what finds out that a CPM can do more again.
+	excess = 9.0 / 8
+	// growth is how much more may be asked after each span without a decline.
+	growth = 1.5
+	// leastRate is how often a CPM is asked that does nothing but decline, in requests a second.
+	leastRate = 8.0
+	// calmSpans is after how many spans without a decline there is no limit any more.
+	calmSpans = 4
+)
+
+// throttle declines here what a CPM that is Busy would have to decline. Even a decline costs the CPM: under an overload by much,
+// a good part of its processors, which only its callers can give back. So each operation of an FSP is asked
+// for a little more often than it is answered, as long as some of it is declined.
+//
+// The zero throttle has no limits.
+type throttle struct {
+	count atomic.Int32 // how many ways there are, for those who only want to know that there are none
+	mu    sync.Mutex
+	ways  map[way]*flow
+	swept int // how many ways the last sweep left
+}
+
+// way is what has a limit of its own: an operation of an FSP.
+type way struct{ fsp, operation string }
+
+// flow is the traffic of a way.
+type flow struct {
+	begun      time.Time // of this span
+	good, busy int       // answers of this span
+	calm       int       // how many spans in a row before this one had no decline
+	rate       float64   // requests a second; 0 is no limit
+	next       time.Time // when the next request would be due, if they came one by one at the rate
+	advice     time.Duration
+}
+
+// admit says whether a request may be sent; when not, what to tell its caller.
+func (t *throttle) admit(w way) *Error {
+	if t.count.Load() == 0 {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	f := t.find(w, now)
+	if f == nil || f.take(now) {
+		return nil
+	}
+	return &Error{
+		Kind: Busy, RetryAfter: f.advice,
+		Text: "the CPM was busy for this operation of this FSP a moment ago; it is not asked more often than it answers, try again later",
+	}
+}
+
+// note hears of the answer of a CPM: what it advises, if it is busy.
+func (t *throttle) note(w way, busy bool, advice time.Duration) {
+	if !busy && t.count.Load() == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	f := t.find(w, now)
+	switch {
+	case f != nil && !busy:
+		f.good++
+	case busy:
+		if f == nil {
+			f = t.begin(w, now)
+		}
+		f.busy++
+		f.advice = advice
+	}
+}
+
+// find is the flow of a way; nil if it has no limit, or none any more.
+func (t *throttle) find(w way, now time.Time) *flow {
+	f := t.ways[w]
+	if f != nil && !f.roll(now) {
+		t.forget(w)
+		return nil
+	}
+	return f
+}
+
+// begin makes a way that a CPM was busy for.
+func (t *throttle) begin(w way, now time.Time) *flow {
+	if t.ways == nil {
+		t.ways = map[way]*flow{}
+	}
+	t.sweep(now)
+	f := &flow{begun: now, calm: 1}
+	t.ways[w] = f
+	t.count.Store(int32(len(t.ways))) //nolint:gosec // as many as there are names in use
+	return f
+}
+
+// sweep forgets the ways that nobody uses any more, when there may be as many of them as others.
+func (t *throttle) sweep(now time.Time) {
+	if len(t.ways) < 2*t.swept+1 {
+		return
+	}
+	maps.DeleteFunc(t.ways, func(_ way, f *flow) bool { return f.idle(now) })
+	t.swept = len(t.ways)
+}
+
+func (t *throttle) forget(w way) {
+	delete(t.ways, w)
+	t.count.Store(int32(len(t.ways))) //nolint:gosec // as many as there are names in use
+}
+
+// idle says that nothing was asked or answered for as long as a limit lasts without declines.
+func (f *flow) idle(now time.Time) bool { return now.Sub(f.begun) > (calmSpans+1)*span }
+
+// roll ends the spans that are over. It is false when there is no need of a limit any more.
+func (f *flow) roll(now time.Time) bool {
+	if f.idle(now) {
+		return false
+	}
+	for now.Sub(f.begun) >= span && f.calm < calmSpans {
+		f.begun = f.begun.Add(span)
+		f.adapt()
+		f.good, f.busy = 0, 0
+	}
+	return f.calm < calmSpans
+}
+
+// adapt sets the rate of the next span. The first limit comes after two spans with declines only: a burst that is too much for a
+// moment may come again when the CPM has said.
+func (f *flow) adapt() {
+	if f.busy == 0 {
+		f.calm++
+		f.rate *= growth
+		return
+	}
+	if f.rate > 0 || f.calm == 0 {
+		if f.rate == 0 {
+			f.next = f.begun
+		}
+		f.rate = max(float64(f.good)/span.Seconds()*excess, leastRate)
+	}
+	f.calm = 0
+}
+
+// take lets a request go that is due: after a lull, as many at once as a span has (generic cell rate).
+func (f *flow) take(now time.Time) bool {
+	if f.rate == 0 {
+		return true
+	}
+	if f.next.After(now) {
+		return false
+	}
+	if earliest := now.Add(-span); f.next.Before(earliest) {
+		f.next = earliest
+	}
+	f.next = f.next.Add(time.Duration(float64(time.Second) / f.rate))
+	return true
+}

@@ -1,0 +1,186 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/test/bufconn"
+
+	cpmv1 "github.com/mojaloop/cpm/gen/cpm/v1"
+	"github.com/mojaloop/cpm/internal/fault"
+	"github.com/mojaloop/cpm/sdk/go/client"
+)
+
+// narrow is a CPM that answers random numbers of the FSP "loud" so many times a second and declines what comes in between; it
+// answers everything else.
+type narrow struct {
+	each time.Duration // between two answers; 0 declines nothing
+
+	mu              sync.Mutex
+	next            time.Time
+	answered, asked int // of the loud FSP's random numbers
+}
+
+const narrowAdvice = 70 * time.Millisecond
+
+func (n *narrow) answer(s serverStream, r *cpmv1.StreamRequest) error {
+	if r.GetRequest().GetFsp() != "loud" || r.GetRequest().GetRandom() == nil {
+		return empty(s, r)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked++
+	if now := time.Now(); now.Before(n.next) {
+		return s.Send(decline(r.GetId(), fault.New(fault.Busy, "too much").After(narrowAdvice)))
+	} else if n.next = n.next.Add(n.each); n.next.Before(now) {
+		n.next = now
+	}
+	n.answered++
+	return empty(s, r)
+}
+
+// count gives what has come since the last time.
+func (n *narrow) count() (asked, answered int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	asked, answered, n.asked, n.answered = n.asked, n.answered, 0, 0
+	return asked, answered
+}
+
+func (n *narrow) widen() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.each = 0
+	n.next = time.Time{}
+}
+
+func (n *narrow) client(t *testing.T, change ...func(*client.Config)) *client.Client {
+	l := bufconn.Listen(1 << 20)
+	c, _ := converseAt(t, l, n.answer, append(change, func(c *client.Config) {
+		c.Addresses, c.Attempts, c.Streams = []string{"cpm.test:7801"}, 1, 4
+		c.Dial = func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }
+	})...)
+	fatal(t, c.Ready(t.Context()))
+	return c
+}
+
+// calls are made at a rate for a time; it gives how many were declined, and by whom.
+func calls(t *testing.T, c *client.Client, r *cpmv1.ProcessRequest, perSecond int, d time.Duration) (there, here int) {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for range int(d.Seconds() * float64(perSecond)) {
+		all.Go(func() {
+			began := time.Now()
+			_, err := c.Do(t.Context(), r)
+			var e *client.Error
+			if !errors.As(err, &e) {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if e.Code == "2005" {
+				there++
+				return
+			}
+			here++
+			if e.Kind != client.Busy || e.RetryAfter != narrowAdvice || time.Since(began) != 0 || !strings.Contains(e.Text, "not asked more often") {
+				t.Errorf("after %v: %#v", time.Since(began), e)
+			}
+		})
+		time.Sleep(time.Second / time.Duration(perSecond))
+	}
+	all.Wait()
+	return there, here
+}
+
+func request(fsp string) *cpmv1.ProcessRequest {
+	return &cpmv1.ProcessRequest{Fsp: fsp, Operation: &cpmv1.ProcessRequest_Random{Random: &cpmv1.RandomRequest{}}}
+}
+
+// TestABusyCPMIsAskedLittleMoreThanItAnswers: what it would decline costs it time that is missing elsewhere.
+func TestABusyCPMIsAskedLittleMoreThanItAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &narrow{each: 10 * time.Millisecond}
+		c := n.client(t)
+		digest := &cpmv1.ProcessRequest{Fsp: "loud", Operation: &cpmv1.ProcessRequest_Digest{Digest: &cpmv1.DigestRequest{}}}
+		calls(t, c, request("loud"), 500, 2*time.Second) // until there is a limit
+		n.count()
+
+		var others sync.WaitGroup
+		for _, r := range []*cpmv1.ProcessRequest{request("other"), digest} {
+			others.Go(func() {
+				if there, here := calls(t, c, r, 400, 10*time.Second); there+here != 0 {
+					t.Errorf("%v: %d declined there, %d here", r, there, here)
+				}
+			})
+		}
+		there, here := calls(t, c, request("loud"), 500, 10*time.Second)
+		others.Wait()
+		asked, answered := n.count()
+		if answered < 990 || asked > 1200 || there != asked-answered || here != 5000-asked {
+			t.Errorf("asked %d, answered %d; declined %d there, %d here", asked, answered, there, here)
+		}
+	})
+}
+
+// TestALimitGoesWithTheOverload: at once for those who ask for no more than what was answered, after two seconds without declines
+// for all.
+func TestALimitGoesWithTheOverload(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &narrow{each: 10 * time.Millisecond}
+		c := n.client(t)
+		calls(t, c, request("loud"), 500, 5*time.Second)
+		if there, here := calls(t, c, request("loud"), 50, time.Second); there+here > 1 { // the first may be early
+			t.Errorf("half of what it can do: declined %d there, %d here", there, here)
+		}
+		calls(t, c, request("loud"), 500, 5*time.Second)
+		n.widen()
+		if there, here := calls(t, c, request("loud"), 500, 3*time.Second); there != 0 || here == 0 || here > 1000 {
+			t.Errorf("it can do more again: declined %d there, %d here", there, here)
+		}
+		if there, here := calls(t, c, request("loud"), 50_000, time.Second/10); there+here != 0 {
+			t.Errorf("no declines for two seconds, then many at once: declined %d there, %d here", there, here)
+		}
+	})
+}
+
+// TestACPMThatDeclinesEverythingIsStillAsked: or nobody would know when it is over, however long nobody has asked.
+func TestACPMThatDeclinesEverythingIsStillAsked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &narrow{each: time.Hour}
+		c := n.client(t)
+		calls(t, c, request("loud"), 100, 2*time.Second)
+		n.count()
+		calls(t, c, request("loud"), 100, 10*time.Second)
+		if asked, _ := n.count(); asked < 60 || asked > 100 {
+			t.Errorf("asked %d times in ten seconds", asked)
+		}
+		time.Sleep(3 * time.Second)
+		n.widen()
+		if there, here := calls(t, c, request("loud"), 1000, time.Second); there+here != 0 {
+			t.Errorf("after a lull: declined %d there, %d here", there, here)
+		}
+	})
+}
+
+// TestAThrottleCanBeTurnedOff: then all goes to the CPM.
+func TestAThrottleCanBeTurnedOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &narrow{each: 10 * time.Millisecond}
+		c := n.client(t, func(c *client.Config) { c.NoThrottle = true })
+		_, here := calls(t, c, request("loud"), 500, 4*time.Second)
+		if asked, _ := n.count(); asked != 2000 || here != 0 {
+			t.Errorf("asked %d of 2000 times, declined %d here", asked, here)
+		}
+	})
+}
