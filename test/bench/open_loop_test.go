@@ -165,6 +165,7 @@ const (
 	unanswered verdict = iota
 	good
 	busy
+	spared // declined by the client: the CPM was not asked
 	failed
 )
 
@@ -229,6 +230,13 @@ func (o *openStream) receive() {
 // run sends rate requests a second for some time, whatever comes back, and waits until all are answered.
 func (s *source) run(request *cpmv1.ProcessRequest, rate int, d time.Duration) []*arrival {
 	var done sync.WaitGroup
+	all := onSchedule(request, rate, d, &done, func(i int, a *arrival) { s.streams[i%len(s.streams)].todo <- a })
+	done.Wait()
+	return all
+}
+
+// onSchedule lets rate arrivals a second go for some time.
+func onSchedule(request *cpmv1.ProcessRequest, rate int, d time.Duration, done *sync.WaitGroup, send func(int, *arrival)) []*arrival {
 	all := make([]*arrival, int(int64(rate)*int64(d)/int64(time.Second)))
 	start := time.Now()
 	for i := range all {
@@ -236,20 +244,21 @@ func (s *source) run(request *cpmv1.ProcessRequest, rate int, d time.Duration) [
 		if wait := time.Until(due); wait > 0 {
 			time.Sleep(wait + 500*time.Microsecond) // two or three at once cost the driver less
 		}
-		all[i] = &arrival{request: request, due: due, begin: time.Now(), done: &done}
+		all[i] = &arrival{request: request, due: due, begin: time.Now(), done: done}
 		done.Add(1)
-		s.streams[i%len(s.streams)].todo <- all[i]
+		send(i, all[i])
 	}
-	done.Wait()
 	return all
 }
 
 // figures are what came of arrivals; latencies are from when each began, in milliseconds.
 type figures struct {
 	good, busy, failed int
+	spared             int // of those that were busy: the CPM was not asked
 	// within are the good answers that came within the time of the arrivals.
 	rate                         float64
 	goodP50, goodP99, busyP99    float64
+	saidP99                      float64       // of the busy ones that the CPM was asked for
 	lateP99                      float64       // how long after it was due the driver began
 	answeredAfter                time.Duration // until the last answer
 	serverCPU, driverCPU, window time.Duration
@@ -257,7 +266,7 @@ type figures struct {
 
 func figuresOf(all []*arrival) figures {
 	var f figures
-	var goods, busies, late []float64
+	var goods, busies, said, late []float64
 	var last time.Time
 	end := all[len(all)-1].due
 	for _, a := range all {
@@ -271,15 +280,20 @@ func figuresOf(all []*arrival) figures {
 				f.rate++
 			}
 		case busy:
+			said = append(said, ms)
+		case spared:
+			f.spared++
 			busies = append(busies, ms)
 		default:
 			f.failed++
 		}
 	}
+	busies = append(busies, said...)
 	f.good, f.busy = len(goods), len(busies)
 	f.window = end.Sub(all[0].due)
 	f.rate /= f.window.Seconds()
 	f.goodP50, f.goodP99, f.busyP99 = at(goods, 0.5), at(goods, 0.99), at(busies, 0.99)
+	f.saidP99 = at(said, 0.99)
 	f.lateP99 = at(late, 0.99)
 	f.answeredAfter = last.Sub(end)
 	return f

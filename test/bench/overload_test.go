@@ -26,19 +26,22 @@ func TestMeasureOverload(t *testing.T) {
 	must(t, m.p.cpm("key", "add", "--fsp", "payeefsp", "--name", "jws-ec", "--generate", "ES256"))
 	must(t, m.p.cpm("key", "add", "--fsp", "payerfsp", "--name", "jws-ec", "--generate", "ES256"))
 	must(t, m.p.cpm("key", "add", "--fsp", "payerfsp", "--name", "jws-4096", "--generate", "RS256", "--bits", "4096"))
-	m.loud, m.quiet = newSource(t, m.p, 4), newSource(t, m.p, 1)
+	m.loud, m.quiet, m.clients = newSource(t, m.p, 4), newSource(t, m.p, 1), newClients(t, m.p, 4)
 	if os.Getenv("CPM_MEASURE") == "short" { // to compare programs
 		m.rounds = 1
-		m.overload("RSA-2048", "jws", 64, 8*time.Second)
+		m.overload("RSA-2048", "jws", 64, 8*time.Second, m.loud)
+		m.overload(through("RSA-2048"), "jws", 64, 8*time.Second, m.clients)
 		m.storm("RSA-2048", "jws", 64)
 		m.flood("flood", "jws", "jws", m.peak, 100)
 		m.light(100)
 		m.light(1000)
 		return
 	}
-	m.overload("RSA-4096", "jws-4096", 16, 15*time.Second)
+	m.overload("RSA-4096", "jws-4096", 16, 15*time.Second, m.loud)
+	m.overload(through("RSA-4096"), "jws-4096", 16, time.Minute, m.clients)
 	m.storm("RSA-4096", "jws-4096", 16)
-	m.overload("RSA-2048", "jws", 64, time.Minute)
+	m.overload("RSA-2048", "jws", 64, time.Minute, m.loud)
+	m.overload(through("RSA-2048"), "jws", 64, time.Minute, m.clients)
 	m.storm("RSA-2048", "jws", 64)
 	m.httpStorm()
 	m.quota()
@@ -50,10 +53,16 @@ func TestMeasureOverload(t *testing.T) {
 	must(t, os.WriteFile(overloadEvidence, m.out.Bytes(), 0o644))
 }
 
+// through names a load that comes through the product's own client.
+func through(name string) string {
+	return "Through four Go clients, which throttle themselves: " + name
+}
+
 type measurement struct {
 	t           *testing.T
 	p           *process
 	loud, quiet *source
+	clients     *clients
 	peak        float64
 	rounds      int // how often two loads are compared
 	out         bytes.Buffer
@@ -80,6 +89,9 @@ func (f figures) String() string {
 	all := f.good + f.busy + f.failed
 	text := fmt.Sprintf("%d asked, %d good (%.0f/s, p50 %.1f, p99 %.1f), %d busy (p99 %.1f), %d other",
 		all, f.good, f.rate, f.goodP50, f.goodP99, f.busy, f.busyP99, f.failed)
+	if f.spared > 0 {
+		text += fmt.Sprintf("; %d of the busy by the client, p99 of the others %.1f", f.spared, f.saidP99)
+	}
 	if f.serverCPU == 0 {
 		return text
 	}
@@ -87,15 +99,20 @@ func (f figures) String() string {
 		f.lateP99, f.serverCPU.Seconds()/f.window.Seconds(), f.driverCPU.Seconds()/f.window.Seconds())
 }
 
+// load is who sends requests by the clock.
+type load interface {
+	run(request *cpmv1.ProcessRequest, rate int, d time.Duration) []*arrival
+}
+
 // overload sends five times what can be done, and then half of it again. So many in flight give the peak.
-func (m *measurement) overload(name, key string, inFlight int, d time.Duration) {
+func (m *measurement) overload(name, key string, inFlight int, d time.Duration, from load) {
 	request := signRequest("payerfsp", key)
 	m.say("\n# %s signatures at 5 times the capacity for %v", name, d)
 	m.loud.peak(request, inFlight, 10*time.Second) // virtual processors that have idled are faster for some seconds
 	before := m.loud.peak(request, inFlight, d/3)
-	usual := m.loud.run(request, int(before/2), 5*time.Second)
-	over := m.timed(func() []*arrival { return m.loud.run(request, int(5*before), d) })
-	recovery := m.loud.run(request, int(before/2), 5*time.Second)
+	usual := from.run(request, int(before/2), 5*time.Second)
+	over := m.timed(func() []*arrival { return from.run(request, int(5*before), d) })
+	recovery := from.run(request, int(before/2), 5*time.Second)
 	after := m.loud.peak(request, inFlight, d/3)
 	m.peak = (before + after) / 2
 	m.say("peak, %d in flight, %v each: %.0f/s before, %.0f/s after", inFlight, d/3, before, after)
@@ -103,17 +120,17 @@ func (m *measurement) overload(name, key string, inFlight int, d time.Duration) 
 	m.say("overload:    %s", over)
 	m.say("goodput %.0f %% of the peak", 100*over.rate/m.peak)
 	m.say("half again:  %s; within twice that worst again after %v", figuresOf(recovery), back(recovery, 2*worst(usual)))
-	m.turns(request, inFlight)
+	m.turns(request, inFlight, from)
 }
 
 // turns compares the peak with five times as much in short turns, between which the speed of the processors changes little.
-func (m *measurement) turns(request *cpmv1.ProcessRequest, inFlight int) {
+func (m *measurement) turns(request *cpmv1.ProcessRequest, inFlight int, from load) {
 	const times = 8
 	var peak, over float64
 	for range times {
 		p := m.loud.peak(request, inFlight, 3*time.Second)
 		peak += p / times
-		over += figuresOf(m.loud.run(request, int(5*p), 5*time.Second)).rate / times
+		over += figuresOf(from.run(request, int(5*p), 5*time.Second)).rate / times
 		time.Sleep(500 * time.Millisecond)
 	}
 	m.say("in turns, %d times: peak %.0f/s, at 5 times that %.0f/s, %.0f %%", times, peak, over, 100*over/peak)
