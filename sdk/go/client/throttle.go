@@ -12,9 +12,9 @@ const (
 	// span is for how long answers are counted before a rate is set.
 	span = 500 * time.Millisecond
 	// excess is how much more is asked than is answered: what finds out that a CPM can do more again.
-	excess = 9.0 / 8
+	excess = 17.0 / 16
 	// growth is how much more may be asked after each span without a decline.
-	growth = 1.5
+	growth = 1.25
 	// leastRate is how often a CPM is asked that does nothing but decline, in requests a second.
 	leastRate = 8.0
 	// calmSpans is after how many spans without a decline there is no limit any more.
@@ -138,7 +138,7 @@ func (f *flow) roll(now time.Time) bool {
 }
 
 // adapt sets the rate of the next span. The first limit comes after two spans with declines only: a burst that is too much for a
-// moment may come again when the CPM has said.
+// moment may come again when the CPM has said. A rate falls by half at most, because answers are also few when little was asked.
 func (f *flow) adapt() {
 	if f.busy == 0 {
 		f.calm++
@@ -149,7 +149,7 @@ func (f *flow) adapt() {
 		if f.rate == 0 {
 			f.next = f.begun
 		}
-		f.rate = max(float64(f.good)/span.Seconds()*excess, leastRate)
+		f.rate = max(float64(f.good)/span.Seconds()*excess, f.rate/2, leastRate)
 	}
 	f.calm = 0
 }
