@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -62,7 +61,11 @@ func (p *process) start() *process {
 	port := freePort(p.t)
 	// The first processor is the CPM's, the others are the driver's, as if it ran elsewhere.
 	p.command = exec.Command("taskset", "-c", "0", p.program, "dev", "--data-dir", p.dir, "--port-base", strconv.Itoa(port))
-	p.command.Stdout, p.command.Stderr = io.Discard, io.Discard
+	said := filepath.Join(filepath.Dir(p.dir), "stderr")
+	log, err := os.Create(said)
+	must(p.t, err)
+	defer func() { _ = log.Close() }()
+	p.command.Stderr = log
 	must(p.t, p.command.Start())
 	p.t.Cleanup(func() {
 		_ = p.command.Process.Signal(syscall.SIGTERM)
@@ -75,7 +78,8 @@ func (p *process) start() *process {
 	p.json, p.grpc = net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1))
 	for deadline := time.Now().Add(time.Minute); p.cpm("status") != nil; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			p.t.Fatal("the CPM does not answer")
+			why, _ := os.ReadFile(said)
+			p.t.Fatalf("the CPM does not answer\n%s", why)
 		}
 	}
 	p.identify()

@@ -19,6 +19,8 @@ const (
 	leastRate = 8.0
 	// calmSpans is after how many spans without a decline there is no limit any more.
 	calmSpans = 4
+	// mostWays is how many limits there are at most: names of FSPs may come from messages that anybody has sent.
+	mostWays = 4096
 )
 
 // throttle declines here what a CPM that is Busy would have to decline. Even a decline costs the CPM: under an overload by much,
@@ -30,7 +32,7 @@ type throttle struct {
 	count atomic.Int32 // how many ways there are, for those who only want to know that there are none
 	mu    sync.Mutex
 	ways  map[way]*flow
-	swept int // how many ways the last sweep left
+	clean time.Time // when ways that nobody uses are forgotten again
 }
 
 // way is what has a limit of its own: an operation of an FSP.
@@ -73,15 +75,16 @@ func (t *throttle) note(w way, busy bool, advice time.Duration) {
 	defer t.mu.Unlock()
 	now := time.Now()
 	f := t.find(w, now)
+	if f == nil && busy {
+		f = t.begin(w, now)
+	}
 	switch {
-	case f != nil && !busy:
-		f.good++
+	case f == nil:
 	case busy:
-		if f == nil {
-			f = t.begin(w, now)
-		}
 		f.busy++
 		f.advice = advice
+	default:
+		f.good++
 	}
 }
 
@@ -95,25 +98,28 @@ func (t *throttle) find(w way, now time.Time) *flow {
 	return f
 }
 
-// begin makes a way that a CPM was busy for.
+// begin makes a way that a CPM was busy for; nil if there are too many.
 func (t *throttle) begin(w way, now time.Time) *flow {
 	if t.ways == nil {
 		t.ways = map[way]*flow{}
 	}
 	t.sweep(now)
+	if len(t.ways) >= mostWays {
+		return nil
+	}
 	f := &flow{begun: now, calm: 1}
 	t.ways[w] = f
 	t.count.Store(int32(len(t.ways))) //nolint:gosec // as many as there are names in use
 	return f
 }
 
-// sweep forgets the ways that nobody uses any more, when there may be as many of them as others.
+// sweep forgets the ways that nobody uses any more. It looks at all of them, so it is done now and then only.
 func (t *throttle) sweep(now time.Time) {
-	if len(t.ways) < 2*t.swept+1 {
+	if now.Before(t.clean) {
 		return
 	}
+	t.clean = now.Add(calmSpans * span)
 	maps.DeleteFunc(t.ways, func(_ way, f *flow) bool { return f.idle(now) })
-	t.swept = len(t.ways)
 }
 
 func (t *throttle) forget(w way) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,8 @@ import (
 // narrow is a CPM that answers random numbers of the FSP "loud" so many times a second and declines what comes in between; it
 // answers everything else.
 type narrow struct {
-	each time.Duration // between two answers; 0 declines nothing
+	each  time.Duration // between two answers; 0 declines nothing
+	every bool          // declines all names
 
 	mu              sync.Mutex
 	next            time.Time
@@ -30,7 +32,7 @@ type narrow struct {
 const narrowAdvice = 70 * time.Millisecond
 
 func (n *narrow) answer(s serverStream, r *cpmv1.StreamRequest) error {
-	if r.GetRequest().GetFsp() != "loud" || r.GetRequest().GetRandom() == nil {
+	if !n.every && r.GetRequest().GetFsp() != "loud" || r.GetRequest().GetRandom() == nil {
 		return empty(s, r)
 	}
 	n.mu.Lock()
@@ -181,6 +183,36 @@ func TestAThrottleCanBeTurnedOff(t *testing.T) {
 		_, here := calls(t, c, request("loud"), 500, 4*time.Second)
 		if asked, _ := n.count(); asked != 2000 || here != 0 {
 			t.Errorf("asked %d of 2000 times, declined %d here", asked, here)
+		}
+	})
+}
+
+// TestALimitForEachOfManyNames: what names an application asks for may be up to strangers, and a client has room for some thousands.
+func TestALimitForEachOfManyNames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &narrow{each: time.Hour, every: true}
+		c := n.client(t)
+		for range 3 {
+			for i := range 5000 {
+				_, _ = c.Do(t.Context(), request(strconv.Itoa(i)))
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		n.count()
+		for i := range 5000 {
+			for range 10 {
+				_, _ = c.Do(t.Context(), request(strconv.Itoa(i)))
+			}
+		}
+		if asked, _ := n.count(); asked != 4096*5+(5000-4096)*10 { // half a second has saved up four, and one is due
+			t.Errorf("asked %d times", asked)
+		}
+		time.Sleep(3 * time.Second)
+		n.count()
+		calls(t, c, request("late"), 100, 2*time.Second)
+		if asked, _ := n.count(); asked > 120 {
+			t.Errorf("a name that is new when others are forgotten has no limit: asked %d times", asked)
 		}
 	})
 }
