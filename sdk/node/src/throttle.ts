@@ -10,8 +10,8 @@ const calm = 4;
 const slowest = 8 / 1000;
 
 /** Asking a little more than is answered finds out whether more would be answered. */
-const probing = 9 / 8;
-const growth = 1.5;
+const probing = 17 / 16;
+const growth = 1.25;
 
 /** Limits at most. The names of FSPs come from the application, which may have them from messages that anybody sent. */
 const most = 4096;
@@ -91,8 +91,9 @@ class Limit {
   #last: number;
   #busy = 0;
   #good = 0;
-  #quiet = 0;
-  /** Calls per millisecond; none before the first window has ended. */
+  /** Windows in a row before this one in which nothing was busy. */
+  #quiet = 1;
+  /** Calls per millisecond; none before two windows in a row had something busy. */
   #rate: number | undefined;
   /** When the next call would be due if all came as evenly as the rate allows. */
   #due = 0;
@@ -124,7 +125,7 @@ class Limit {
   holds(now: number): boolean {
     if (this.idle(now)) return false;
     this.#last = now;
-    if (now - this.#began >= span) this.#end(now);
+    while (now - this.#began >= span && this.#quiet < calm) this.#end();
     return this.#quiet < calm;
   }
 
@@ -134,10 +135,10 @@ class Limit {
   }
 
   /** Ends the window, and draws its conclusion. */
-  #end(now: number): void {
+  #end(): void {
+    this.#began += span;
     if (this.#busy === 0) this.#grow();
-    else this.#set(Math.max(this.#good / (now - this.#began) * probing, slowest));
-    this.#began = now;
+    else this.#bound();
     this.#busy = 0;
     this.#good = 0;
   }
@@ -147,10 +148,15 @@ class Limit {
     if (this.#rate !== undefined) this.#rate *= growth;
   }
 
-  /** With the first rate nothing is saved up but the time since the window was over: who waited as told is not declined for it. */
-  #set(rate: number): void {
-    if (this.#rate === undefined) this.#due = this.#began + span;
-    this.#rate = rate;
+  /**
+   * There is no rate before the second window in a row: a burst that was too much for a moment may come again when the CPM
+   * has said. A rate falls by half at most, because answers are also few when little was asked.
+   */
+  #bound(): void {
+    if (this.#rate !== undefined || this.#quiet === 0) {
+      if (this.#rate === undefined) this.#due = this.#began;
+      this.#rate = Math.max(this.#good / span * probing, (this.#rate ?? 0) / 2, slowest);
+    }
     this.#quiet = 0;
   }
 }

@@ -92,22 +92,22 @@ for (const more of [{}, { gather: true }]) test(`an overloaded CPM is asked litt
   assert.equal(answered + declined, asked);
   assert.equal(answered + declined + here, 1000);
   assert.ok(answered >= 180, `${answered} calls are answered, of 200 that could be`);
-  assert.ok(asked <= answered * 1.3, `${asked} calls arrive for ${answered} answers`);
+  assert.ok(asked <= answered * 1.15, `${asked} calls arrive for ${answered} answers`);
 });
 
-test('nothing is declined here before the first window of a limit has ended', async (t) => {
+test('nothing is declined here in the first second', async (t) => {
   const time = clock(t);
   const { client, seen } = await limited(t, time, { 'f/jwsSign': 40 });
-  const counts = await steadily(time, 500, 5, () => client.jwsSign('f', {}));
+  const counts = await steadily(time, 1000, 5, () => client.jwsSign('f', {}));
   assert.equal(counts['declined here'], 0);
-  assert.equal(seen['f/jwsSign'], 100);
+  assert.equal(seen['f/jwsSign'], 200);
 });
 
 test('other FSPs and operations are not touched', async (t) => {
   const time = clock(t);
   for (const more of [{}, { gather: true }]) {
     const { client, seen } = await limited(t, time, { 'f/jwsSign': 40 }, more);
-    await steadily(time, 1000, 5, () => client.jwsSign('f', {}));
+    await steadily(time, 1500, 5, () => client.jwsSign('f', {}));
     const before = seen['f/jwsSign'];
     const [mine, verified, others] = await Promise.all([
       count(times(100, () => client.jwsSign('f', {}))), count(times(100, () => client.jwsVerify('f', {}))), count(times(100, () => client.jwsSign('g', {}))),
@@ -121,7 +121,7 @@ test('other FSPs and operations are not touched', async (t) => {
 test('a call that is declined here has the form of a decline of the CPM', async (t) => {
   const time = clock(t);
   const { client } = await limited(t, time, { 'f-secret/jwsSign': 1 });
-  await steadily(time, 1000, 5, () => client.jwsSign('f-secret', {}));
+  await steadily(time, 1500, 5, () => client.jwsSign('f-secret', {}));
   const request = { method: 'POST', uri: '/quotes', headers: { 'fspiop-source': 'f-secret' }, data: { a: 1 } };
   for (const call of [() => client.jwsSign('f-secret', {}), () => new Jws.signer({ cpm: client }).sign(request)]) {
     await assert.rejects(call, (error) => {
@@ -161,7 +161,7 @@ test('a limit grows while nobody says busy, also when as many calls are made as 
   await steadily(time, 2000, 5, sign);
   rates['f/jwsSign'] = undefined;
   const [first, second, third] = [await steadily(time, 500, 5, sign), await steadily(time, 500, 5, sign), await steadily(time, 500, 5, sign)];
-  assert.ok(first.answered * 1.2 < second.answered && second.answered * 1.2 < third.answered && third.answered < 95, inspect([first, second, third]));
+  assert.ok(first.answered * 1.1 < second.answered && second.answered * 1.1 < third.answered && third.answered < 95, inspect([first, second, third]));
   await steadily(time, 1000, 5, sign);
   assert.equal((await count(times(200, sign))).answered, 200);
 });
@@ -170,7 +170,7 @@ test('a limit nobody has asked under for two seconds is gone', async (t) => {
   const time = clock(t);
   const { client, seen } = await limited(t, time, { 'f/jwsSign': 1 });
   const sign = () => client.jwsSign('f', {});
-  await steadily(time, 1000, 5, sign);
+  await steadily(time, 1500, 5, sign);
   const before = seen['f/jwsSign'];
   assert.equal((await count(times(50, sign)))['declined here'], 50);
   time.pass(1990);
@@ -180,30 +180,32 @@ test('a limit nobody has asked under for two seconds is gone', async (t) => {
   assert.equal(seen['f/jwsSign'] - before, 50);
 });
 
-test('who repeats a single call when the CPM has said is not declined for it', async (t) => {
+test('calls that come back once when the CPM has said are not declined for it', async (t) => {
   const time = clock(t);
-  const { client } = await played(t, (response, _, n) => (n === 1 ? busy(response, 700) : json(response, {})), { retries: 0 });
-  assert.equal(await outcomeOf(client.jwsSign('f', {})), 'busy');
+  const { client } = await played(t, (response, _, n) => (n <= 50 ? busy(response, 700) : json(response, {})), { retries: 0 });
+  assert.equal((await count(times(50, () => client.jwsSign('f', {})))).busy, 50);
   time.pass(700);
-  assert.equal(await outcomeOf(client.jwsSign('f', {})), 'answered');
+  assert.equal((await count(times(50, () => client.jwsSign('f', {})))).answered, 50);
 });
 
 test('an answer counts, whatever it is, and a call without one does not', async (t) => {
   const time = clock(t);
   for (const [what, answer, passing] of [
-    ['denied', (response) => decline(response, 403, 'denied'), 56],
-    ['timeout of the CPM', (response) => decline(response, 504, 'timeout'), 56],
-    ['not a CPM', (response) => response.end('hello'), 4],
-    ['lost', (response) => response.socket.destroy(), 4],
-    ['timeout here', () => {}, 4],
+    ['denied', (response) => decline(response, 403, 'denied'), 132],
+    ['timeout of the CPM', (response) => decline(response, 504, 'timeout'), 132],
+    ['not a CPM', (response) => response.end('hello'), 5],
+    ['lost', (response) => response.socket.destroy(), 5],
+    ['timeout here', () => {}, 5],
   ]) {
     let now = (response) => busy(response, 1000);
     const { client } = await played(t, (response) => now(response), { retries: 0, maxSockets: 200 });
     await outcomeOf(client.jwsVerify('f', {}));
+    time.pass(500);
+    await outcomeOf(client.jwsVerify('f', {}));
     time.pass(1);
     now = answer;
     await Promise.all(times(100, () => outcomeOf(client.jwsVerify('f', {}, what === 'timeout here' ? { timeout: 50 } : {}))));
-    time.pass(999); // the window ends when the next call comes: 100 answers in a second, of which half a second's may go at once
+    time.pass(999); // half a second of 100 answers, and one of none, whose calls may go at once
     now = (response) => json(response, {});
     const counts = await count(times(200, () => client.jwsVerify('f', {})));
     assert.equal(counts.answered, passing, `${what}: ${inspect(counts)}`);
@@ -214,7 +216,7 @@ test('a call that is declined here is repeated, as one that the CPM declined', a
   const time = clock(t);
   const rates = { 'f/jwsSign': 1 };
   const { client, seen } = await limited(t, time, rates, { retries: 1 }, 1000);
-  await steadily(time, 1000, 5, () => client.jwsSign('f', {}, { timeout: 900 })); // less than what the CPM advises to wait
+  await steadily(time, 1500, 5, () => client.jwsSign('f', {}, { timeout: 900 })); // less than what the CPM advises to wait
   rates['f/jwsSign'] = undefined;
   const before = seen['f/jwsSign'];
   const call = client.jwsSign('f', {});
@@ -228,7 +230,7 @@ test('a call that is declined here is repeated, as one that the CPM declined', a
 test('repetitions of calls that are declined here are bounded with all others', async (t) => {
   const time = clock(t);
   const { client, seen } = await limited(t, time, { 'f/jwsSign': 1, 'g/jwsSign': 0 }, { retries: 1 }, 300);
-  await steadily(time, 1000, 5, () => client.jwsSign('f', {}, { timeout: 250 })); // less than what the CPM advises to wait
+  await steadily(time, 1500, 5, () => client.jwsSign('f', {}, { timeout: 250 })); // less than what the CPM advises to wait
   const before = seen['f/jwsSign'];
   assert.equal((await count(times(20, () => client.jwsSign('f', {}))))['declined here'], 20);
   assert.equal(seen['f/jwsSign'], before);
@@ -250,7 +252,7 @@ test('throttle: false leaves every call to the CPM', async (t) => {
 test('a closed client says so, whatever limits there were', async (t) => {
   const time = clock(t);
   const { client } = await limited(t, time, { 'f/jwsSign': 1 });
-  await steadily(time, 1000, 5, () => client.jwsSign('f', {}));
+  await steadily(time, 1500, 5, () => client.jwsSign('f', {}));
   client.close();
   assert.deepEqual(await count(times(20, () => client.jwsSign('f', {}))), { answered: 0, busy: 0, 'declined here': 0, unreachable: 20 });
 });
@@ -263,9 +265,13 @@ test('limits are bounded in number, those there are stay, and room comes back wi
   const ask = (from, n) => count(times(n, (_, i) => client.jwsSign(`f${from + i}`, {})));
   await ask(0, 5000);
   time.pass(500);
+  await ask(0, 5000);
+  time.pass(500);
   const { busy: sent, 'declined here': here } = await ask(0, 5000);
   assert.deepEqual([sent, here], [904, 4096]);
   time.pass(4000);
+  await ask(5000, 10);
+  time.pass(500);
   await ask(5000, 10);
   time.pass(500);
   assert.equal((await ask(5000, 10))['declined here'], 10);
