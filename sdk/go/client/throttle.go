@@ -11,8 +11,9 @@ import (
 const (
 	// span is for how long answers are counted before a rate is set.
 	span = 500 * time.Millisecond
-	// excess is how much more is asked than is answered: what finds out that a CPM can do more again.
-	excess = 17.0 / 16
+	// probe is how many more are asked than are answered, in requests a second. It is a number and no share, so that of several
+	// clients those who ask for less gain on the others until all have the same.
+	probe = 4.0
 	// growth is how much more may be asked after each span without a decline.
 	growth = 1.25
 	// leastRate is how often a CPM is asked that does nothing but decline, in requests a second.
@@ -155,7 +156,7 @@ func (f *flow) adapt() {
 		if f.rate == 0 {
 			f.next = f.begun
 		}
-		f.rate = max(float64(f.good)/span.Seconds()*excess, f.rate/2, leastRate)
+		f.rate = max(float64(f.good)/span.Seconds()+probe, f.rate/2, leastRate)
 	}
 	f.calm = 0
 }

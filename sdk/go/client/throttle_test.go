@@ -174,6 +174,29 @@ func TestACPMThatDeclinesEverythingIsStillAsked(t *testing.T) {
 	})
 }
 
+// TestClientsOfABusyCPMComeToEqualParts: who comes later, or has lost for a while, is not left with nothing.
+func TestClientsOfABusyCPMComeToEqualParts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &narrow{each: 5 * time.Millisecond}
+		early, late := n.client(t), n.client(t)
+		var both sync.WaitGroup
+		asks := func(c *client.Client, d time.Duration) int {
+			there, here := calls(t, c, request("loud"), 500, d)
+			return int(500*d.Seconds()) - there - here
+		}
+		both.Go(func() { asks(early, 40*time.Second) })
+		time.Sleep(10*time.Second + 777*time.Microsecond)
+		asks(late, 20*time.Second)
+		n.count()
+		got := asks(late, 10*time.Second)
+		both.Wait()
+		if _, answered := n.count(); got < answered*35/100 || got > answered*65/100 || answered < 1900 {
+			t.Errorf("the later one got %d of %d", got, answered)
+		}
+	})
+}
+
 // TestAThrottleCanBeTurnedOff: then all goes to the CPM.
 func TestAThrottleCanBeTurnedOff(t *testing.T) {
 	t.Parallel()

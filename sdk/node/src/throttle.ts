@@ -9,8 +9,9 @@ const calm = 4;
 /** Even a CPM that answered nothing well is asked as often, in calls per millisecond: or nobody would learn that it can again. */
 const slowest = 8 / 1000;
 
-/** Asking a little more than is answered finds out whether more would be answered. */
-const probing = 17 / 16;
+/** How many more are asked than are answered, in calls per millisecond. A number and no share: of several clients those who ask
+ * for less gain on the others until all have the same. */
+const probe = 4 / 1000;
 const growth = 1.25;
 
 /** Limits at most. The names of FSPs come from the application, which may have them from messages that anybody sent. */
@@ -155,7 +156,7 @@ class Limit {
   #bound(): void {
     if (this.#rate !== undefined || this.#quiet === 0) {
       if (this.#rate === undefined) this.#due = this.#began;
-      this.#rate = Math.max(this.#good / span * probing, (this.#rate ?? 0) / 2, slowest);
+      this.#rate = Math.max(this.#good / span + probe, (this.#rate ?? 0) / 2, slowest);
     }
     this.#quiet = 0;
   }
