@@ -191,8 +191,8 @@ test('calls that come back once when the CPM has said are not declined for it', 
 test('an answer counts, whatever it is, and a call without one does not', async (t) => {
   const time = clock(t);
   for (const [what, answer, passing] of [
-    ['denied', (response) => decline(response, 403, 'denied'), 132],
-    ['timeout of the CPM', (response) => decline(response, 504, 'timeout'), 132],
+    ['denied', (response) => decline(response, 403, 'denied'), 127],
+    ['timeout of the CPM', (response) => decline(response, 504, 'timeout'), 127],
     ['not a CPM', (response) => response.end('hello'), 5],
     ['lost', (response) => response.socket.destroy(), 5],
     ['timeout here', () => {}, 5],
