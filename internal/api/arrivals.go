@@ -40,6 +40,7 @@ type arrivals struct {
 	longest  int           // message that gRPC takes
 	patience time.Duration // for a message of a stream to be whole
 	framing  framing       // of the one who reads
+	seen     uint32        // the last stream of its frames, which need not have begun
 	stray    atomic.Int64
 
 	departures
@@ -114,7 +115,7 @@ func (a *arrivals) begin(call context.Context, stop context.CancelFunc, stream b
 	if a.framing.ends {
 		c.let()
 	}
-	a.calls[c.id], a.begun = c, c.id
+	a.calls[c.id] = c
 	a.watchAnswers()
 	context.AfterFunc(call, c.quit) // gRPC answers some calls by itself, and no handler hears of them
 	return c
@@ -131,8 +132,11 @@ func (a *arrivals) see(in []byte) bool {
 				return false
 			}
 		}
-		if whole && a.framing.reset {
-			a.reset(a.framing.stream)
+		if whole {
+			a.seen = max(a.seen, a.framing.stream)
+			if a.framing.reset {
+				a.reset(a.framing.stream)
+			}
 		}
 	}
 	return true

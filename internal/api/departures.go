@@ -43,8 +43,7 @@ type departures struct {
 	writing framing // of the one who writes
 	newest  uint32  // stream that was written of
 	blocked atomic.Bool
-	written int64 // bytes of all answers
-	begun   uint32
+	written int64      // bytes of all answers
 	resets  []*arrival // whose answers gRPC has yet to forget, in the order in which they were reset
 	// forgetting says that there will be a look at them.
 	forgetting bool
@@ -57,7 +56,8 @@ type departure struct {
 	opened bool // it takes one of the calls
 	done   bool // nobody handles it any more
 	ended  bool // its last frame was written, or gRPC has forgotten it
-	// latest is the last stream that had begun when this one was reset, and idle whether nobody was writing at the last look since.
+	// latest is the last stream that something had been heard of when this one was reset, as gRPC answers some frames of streams that
+	// have not begun; and idle whether nobody was writing at the last look since.
 	latest  uint32
 	idle    bool
 	handed  atomic.Int64
@@ -139,7 +139,7 @@ func (a *arrivals) reset(stream uint32) {
 	case c.handed.Load() <= c.written:
 		c.depart()
 	default:
-		c.latest = a.begun
+		c.latest = a.seen
 		a.resets = append(a.resets, c)
 		a.forgetSoon()
 	}
@@ -315,10 +315,11 @@ func (c *arrival) owes() bool { return c.done || c.handed.Load() > c.written }
 // moved says that an answer goes.
 func (c *arrival) moved() bool { return c.written-c.was >= turn || !c.done && c.written >= c.due }
 
-// waits says that the connection is slow, and it may not have been the answer's turn since it stands.
+// waits says that the connection is slow, and it may not have been the answer's turn since it stands; the turn of one that was reset
+// never comes.
 func (a *arrivals) waits(c *arrival) bool {
 	gone := a.written - c.all
-	return gone >= int64(leastSent*longer*a.within/time.Second) && gone < a.ahead
+	return gone >= int64(leastSent*longer*a.within/time.Second) && (gone < a.ahead || c.latest > 0)
 }
 
 // unreadOf ends what has answers that a caller does not read: a stream, or the connection when there is no handler any more that

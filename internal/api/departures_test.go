@@ -225,18 +225,30 @@ func TestASlowReaderIsServed(t *testing.T) {
 // What is reset while nothing can be written stays with gRPC, and so it stays reserved.
 func TestAnswersThatAreResetStayReservedWhileNothingIsWritten(t *testing.T) {
 	t.Parallel()
-	h := open(t, echo, func(c *Config) { c.Limits.Reading, c.Limits.WriteTimeout = 8<<20, time.Second })
-	k := h.frank(t, "switch.example")
-	k.window(1 << 30)
-	k.must(k.f.WriteWindowUpdate(0, 1<<30))
-	k.deaf()
-	for n := range 50 {
-		id := k.asks(methodProcess, signProcessOf(200<<10))
-		waitFor(t, func() bool { o := h.counts.outcomes(); return o["ok"]+o["busy"] == n+1 })
-		k.must(k.f.WriteRSTStream(id, http2.ErrCodeCancel))
+	h := open(t, echo, func(c *Config) { c.Limits.Reading, c.Limits.WriteTimeout = 64<<20, time.Second })
+	k := h.mute(t)
+	var asked []uint32
+	for h.counts.outcomes()["busy"] == 0 {
+		asked = append(asked, k.asks(methodProcess, signProcessOf(200<<10)))
+		waitFor(t, func() bool { o := h.counts.outcomes(); return o["ok"]+o["busy"] == len(asked) })
 	}
-	if o := h.counts.outcomes(); o["busy"] == 0 || h.reading.Taken() < 4<<20 {
-		t.Errorf("%d bytes are reserved; outcomes: %v", h.reading.Taken(), o)
+	k.deaf()
+	k.window(1 << 30)
+	waitFor(t, func() bool { // it writes, and then cannot go on
+		sent := h.sent.Load()
+		time.Sleep(50 * time.Millisecond)
+		return sent > 1<<20 && sent == h.sent.Load()
+	})
+	go func() {
+		for _, id := range asked {
+			_ = k.f.WriteRSTStream(id, http2.ErrCodeCancel) // the connection may be closed at any time
+		}
+	}()
+	for range 100 {
+		if n := h.reading.Taken(); n < 16<<20 {
+			t.Fatalf("%d bytes are reserved", n)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	waitFor(t, func() bool { return strings.Contains(h.log.String(), `"ended":"connection"`) })
 	h.given(t)

@@ -14,7 +14,7 @@ func TestAConnectionThatGoesOnSendingToEndedCallsIsClosed(t *testing.T) {
 	d := New(Config{Processor: processor(echo)})
 	near, far := net.Pipe()
 	defer func() { _, _ = near.Close(), far.Close() }()
-	conn, info, err := shaken{d}.ServerHandshake(near)
+	conn, info, err := shaken{d, t.Context()}.ServerHandshake(near)
 	if err != nil || info == nil {
 		t.Fatal(err)
 	}

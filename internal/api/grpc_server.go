@@ -49,7 +49,7 @@ func (d *Door) ServeGRPC(ctx context.Context, l net.Listener, c *tls.Config) err
 
 func (d *Door) grpcServer(requests context.Context) *grpc.Server {
 	s := grpc.NewServer(
-		grpc.Creds(shaken{d}),
+		grpc.Creds(shaken{d, requests}),
 		grpc.ForceServerCodecV2(codec{d.buffers}),
 		grpc.UnknownServiceHandler(d.unknownMethod),
 		grpc.MaxRecvMsgSize(d.limits.Batch),
@@ -140,7 +140,10 @@ func (d *Door) allSent(done <-chan struct{}) bool {
 }
 
 // shaken are the credentials of connections that the listener has authenticated.
-type shaken struct{ door *Door }
+type shaken struct {
+	door *Door
+	port context.Context // what is logged of a connection belongs to
+}
 
 // ServerHandshake names the caller of a connection, once for all its requests.
 func (s shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -159,7 +162,14 @@ func (s shaken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, err
 func (s shaken) watch(c net.Conn, id *identity) (net.Conn, credentials.AuthInfo, error) {
 	id.arrivals = s.door.arrivalsAt(admission.CallerOf(id.principal), id.pace)
 	id.arrivals.unread = s.door.unreadOf(id.principal, c)
-	return &watched{Conn: c, ahead: bufio.NewReaderSize(c, framesAhead), arrivals: id.arrivals, sent: &s.door.sent}, id, nil
+	closing := func() {
+		s.door.unread(s.port, "connection", id.principal)
+		_ = c.Close()
+	}
+	return &watched{
+		Conn: c, ahead: bufio.NewReaderSize(c, framesAhead), arrivals: id.arrivals, sent: &s.door.sent,
+		closing: closing, wrote: make(chan struct{}, 1),
+	}, id, nil
 }
 
 // ClientHandshake is never called: these are a server's credentials.
