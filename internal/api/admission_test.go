@@ -194,7 +194,7 @@ func TestABatchHasNoMoreUnderWayThanItsCallerMay(t *testing.T) {
 			defer place.Leave()
 		}
 		release()
-		for i, r := range (<-answered).GetResults() {
+		for i, r := range await(t, "the answer to the batch", answered).GetResults() {
 			if r.GetJwsSign() == nil {
 				t.Errorf("%d: %v", i, r)
 			}

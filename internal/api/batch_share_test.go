@@ -45,24 +45,21 @@ func busyWithBatches(t *testing.T, p Port) (*house, func()) {
 		}
 		return echo(ctx, q)
 	}, func(c *Config) { c.Limits.Reading = 8 << 20 })
-	done := make(chan struct{})
 	const most = 2
+	var answers []func() batchAnswer
 	for range most {
 		in := batchOf(1)
 		in.Items[0] = signProcessOf(1000 << 10)
 		in.Items[0].Fsp = "slow"
-		go func() {
-			defer func() { done <- struct{}{} }()
-			if results, _ := askBatch(t, h, p, in); results[0].GetJwsSign() == nil {
-				t.Errorf("%.200v", results[0])
-			}
-		}()
+		answers = append(answers, h.asksBatch(p, in))
 	}
 	waitFor(t, func() bool { return r.started.Load() == most })
 	return h, func() {
 		close(r.free)
-		for range most {
-			<-done
+		for _, wait := range answers {
+			if results := wait().GetResults(); results[0].GetJwsSign() == nil {
+				t.Errorf("%.200v", results[0])
+			}
 		}
 	}
 }

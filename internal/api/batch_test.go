@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,23 +20,40 @@ import (
 // askBatch sends a batch to either port, and gives the results and how many bytes the answer has, in JSON.
 func askBatch(t *testing.T, h *house, p Port, in *cpmv1.BatchRequest) (out []*cpmv1.ProcessResponse, size int) {
 	t.Helper()
+	a := h.asksBatch(p, in)()
+	return a.GetResults(), a.size
+}
+
+// batchAnswer is the answer to a batch, and how many bytes it has in JSON.
+type batchAnswer struct {
+	*cpmv1.BatchResponse
+	size int
+}
+
+// asksBatch is askBatch beside the test. What it gives waits for the answer.
+func (h *house) asksBatch(p Port, in *cpmv1.BatchRequest) (wait func() batchAnswer) {
+	h.t.Helper()
+	const what = "the answer to a batch"
 	if p == GRPC {
-		r, err := h.dial().Batch(t.Context(), in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.GetResults(), 0
+		client := h.dial()
+		return beside(h.t, what, func() (batchAnswer, error) {
+			r, err := client.Batch(h.t.Context(), in)
+			return batchAnswer{r, 0}, err
+		})
 	}
 	text, err := protojson.Marshal(in)
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	a := post(t, h.http(), h.url("/v1/batch"), strings.NewReader(string(text)))
-	var r cpmv1.BatchResponse
-	if err := protojson.Unmarshal([]byte(a.body), &r); err != nil || a.status != 200 {
-		t.Fatal(a.status, err)
-	}
-	return r.GetResults(), len(a.body)
+	client := h.http()
+	return beside(h.t, what, func() (batchAnswer, error) {
+		a, err := send(h.t.Context(), client, h.url("/v1/batch"), strings.NewReader(string(text)))
+		if err != nil || a.status != http.StatusOK {
+			return batchAnswer{}, fmt.Errorf("%d %.200s %w", a.status, a.body, err)
+		}
+		r := new(cpmv1.BatchResponse)
+		return batchAnswer{r, len(a.body)}, protojson.Unmarshal([]byte(a.body), r)
+	})
 }
 
 func TestTheResultsOfABatchAreBounded(t *testing.T) {
@@ -118,18 +137,14 @@ func TestABatchIsAmongTheBytesOfRequestsUntilItIsAnswered(t *testing.T) {
 			for _, m := range []*cpmv1.ProcessRequest{in.Items[0], other} {
 				m.GetJwsSign().Content = &cpmv1.JwsSignRequest_Body{Body: body}
 			}
-			done := make(chan *cpmv1.ProcessResponse, 1)
-			go func() {
-				results, _ := askBatch(t, h, p, in)
-				done <- results[0]
-			}()
+			answered := h.asksBatch(p, in)
 			waitFor(t, func() bool { return r.started.Load() == 1 })
 			client := h.dial()
 			if _, err := client.Process(t.Context(), other); kindOfStatus(t, err) != "busy" {
 				t.Error(err)
 			}
 			close(r.free)
-			if a := <-done; a.GetJwsSign().GetBody() != body {
+			if a := answered().GetResults()[0]; a.GetJwsSign().GetBody() != body {
 				t.Errorf("%.200v", a)
 			}
 			waitFor(t, func() bool {

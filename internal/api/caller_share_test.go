@@ -3,9 +3,11 @@ package api
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -43,7 +45,11 @@ func TestOneCallerAloneMayHaveHalfOfTheConnections(t *testing.T) {
 	}
 	serves := func(c net.Conn) bool {
 		_, _ = fmt.Fprint(c, "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+		_ = c.SetReadDeadline(time.Now().Add(patience))
 		_, err := io.ReadFull(c, make([]byte, 12))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal("a connection is neither served nor closed")
+		}
 		return err == nil
 	}
 	var kept []net.Conn

@@ -70,8 +70,16 @@ func slowly(t *testing.T, rate int64, window int32, asks int) (h *house, errors 
 			errors <- err
 		}()
 	}
-	for h.counts.outcomes()["ok"] != asks+1 {
-		time.Sleep(time.Millisecond)
+	for began := time.Now(); h.counts.outcomes()["ok"] != asks+1; time.Sleep(time.Millisecond) {
+		if time.Since(began) > patience {
+			failed := "none has failed"
+			for range len(errors) {
+				if err := <-errors; err != nil {
+					failed = err.Error()
+				}
+			}
+			t.Fatalf("of %d calls, after %v: %v; %s", asks+1, patience, h.counts.outcomes(), failed)
+		}
 	}
 	return h, errors
 }

@@ -41,9 +41,8 @@ func TestDrainAnswersTheAcceptedAndDeclinesTheNew(t *testing.T) {
 	path := h.url("/v1/fsps/f/jws/sign")
 	stream := h.talk(t.Context())
 	stream.ask(1, signProcess())
-	json := make(chan answer)
-	unary := make(chan error)
-	go func() { json <- post(t, client, path, strings.NewReader(sign)) }()
+	json := h.signs(client)
+	unary := make(chan error, 1)
 	go func() {
 		_, err := rpc.Process(t.Context(), signProcess())
 		unary <- err
@@ -55,7 +54,7 @@ func TestDrainAnswersTheAcceptedAndDeclinesTheNew(t *testing.T) {
 	}
 	waitFor(t, func() bool { return p.started.Load() == 3 })
 
-	drained := make(chan error)
+	drained := make(chan error, 1)
 	go func() { drained <- h.Drain(t.Context()) }()
 	waitFor(t, h.gate.declining.Load)
 
@@ -81,16 +80,16 @@ func TestDrainAnswersTheAcceptedAndDeclinesTheNew(t *testing.T) {
 
 	// The accepted are answered.
 	close(p.free)
-	if a := <-json; a.status != 200 || !a.closed {
+	if a := json(); a.status != 200 || !a.closed {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if err := <-unary; err != nil {
+	if err := await(t, "the answer to a call", unary); err != nil {
 		t.Error(err)
 	}
 	if id, r := stream.hear(); id != 1 || r.GetJwsSign() == nil {
 		t.Error(id, r)
 	}
-	if err := <-drained; err != nil {
+	if err := await(t, "the end of the drain", drained); err != nil {
 		t.Error(err)
 	}
 	stream.endsAnswered()
@@ -109,11 +108,16 @@ func TestDrainUnderLoad(t *testing.T) {
 	}, func(c *Config) { c.Limits.Linger = 3 * time.Second }) // long enough for callers on a busy machine to hear of it
 	var callers sync.WaitGroup
 	var answered atomic.Int64
+	t.Cleanup(callers.Wait) // each ends with the first failure at the latest
 	for range 6 {
+		client := h.http()
 		callers.Go(func() {
-			client := h.http()
 			for {
-				a := post(t, client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign))
+				a, err := send(t.Context(), client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign))
+				if err != nil {
+					t.Error(err)
+					return
+				}
 				answered.Add(1)
 				if a.status == 503 {
 					return
@@ -125,20 +129,18 @@ func TestDrainUnderLoad(t *testing.T) {
 		})
 	}
 	for range 2 {
+		client := h.dial()
 		callers.Go(func() {
-			client := h.dial()
 			for {
 				_, err := client.Process(t.Context(), signProcess())
 				answered.Add(1)
-				if status.Code(err) == codes.Unavailable {
-					if kindOfStatus(t, err) != "unavailable" {
-						t.Error(err)
-					}
-					return
+				if err == nil {
+					continue
 				}
-				if err != nil {
+				if status.Code(err) != codes.Unavailable || kindIn(err) != "unavailable" {
 					t.Error(err)
 				}
+				return
 			}
 		})
 	}
@@ -165,9 +167,7 @@ func TestADrainThatTakesTooLongDeclinesWhatIsInFlight(t *testing.T) {
 		_, err := rpc.Process(t.Context(), signProcess())
 		unary <- err
 	}()
-	answers := make(chan answer, 1)
-	client := h.http()
-	go func() { answers <- post(t, client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign)) }()
+	answered := h.signs(h.http())
 	waitFor(t, func() bool { return p.started.Load() == 3 })
 	slow, half := raw(t, h)
 	tell(t, slow, "%s", "POST /v1/fsps/f/jws/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
@@ -177,13 +177,13 @@ func TestADrainThatTakesTooLongDeclinesWhatIsInFlight(t *testing.T) {
 	if err := h.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	if a := <-answers; a.status != 504 || a.kind(t) != "timeout" {
+	if a := answered(); a.status != 504 || a.kind(t) != "timeout" {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if a := half(); a.status != 504 || a.kind(t) != "timeout" {
 		t.Errorf("half a request: %d %s", a.status, a.body)
 	}
-	if err := <-unary; status.Code(err) != codes.DeadlineExceeded || kindOfStatus(t, err) != "timeout" {
+	if err := await(t, "the answer to a call", unary); status.Code(err) != codes.DeadlineExceeded || kindOfStatus(t, err) != "timeout" {
 		t.Error(err)
 	}
 	if id, r := stream.hear(); id != 1 || refused(r) != "timeout" {
@@ -200,14 +200,12 @@ func TestAPortWhoseContextEndsDrains(t *testing.T) {
 	t.Parallel()
 	p := &held{free: make(chan struct{})}
 	h := open(t, p.process)
-	result := make(chan answer)
-	client := h.http()
-	go func() { result <- post(t, client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign)) }()
+	answered := h.signs(h.http())
 	waitFor(t, func() bool { return p.started.Load() == 1 })
 	h.stop()
 	waitFor(t, h.gate.declining.Load)
 	close(p.free)
-	if a := <-result; a.status != 200 {
+	if a := answered(); a.status != 200 {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	h.served.Wait()
@@ -220,15 +218,16 @@ func TestAPortGivesUpWhenTheDrainLimitIsReached(t *testing.T) {
 	t.Parallel()
 	p := &held{free: make(chan struct{})}
 	h := open(t, p.process, func(c *Config) { c.Limits.Drain = 10 * time.Millisecond })
-	ended := make(chan error)
+	ended := make(chan error, 1)
+	client := h.dial()
 	go func() {
-		_, err := h.dial().Process(t.Context(), signProcess())
+		_, err := client.Process(t.Context(), signProcess())
 		ended <- err
 	}()
 	waitFor(t, func() bool { return p.started.Load() == 1 })
 	h.stop()
 	h.served.Wait()
-	if err := <-ended; status.Code(err) != codes.DeadlineExceeded || kindOfStatus(t, err) != "timeout" {
+	if err := await(t, "the answer to a call", ended); status.Code(err) != codes.DeadlineExceeded || kindOfStatus(t, err) != "timeout" {
 		t.Error(err)
 	}
 	if !strings.Contains(h.log.String(), "the drain time is over") {

@@ -24,12 +24,20 @@ import (
 // kindOfStatus is the kind in the Error among the details.
 func kindOfStatus(t testing.TB, err error) string {
 	t.Helper()
+	kind := kindIn(err)
+	if kind == "" {
+		t.Fatalf("no Error among the details of %v", err)
+	}
+	return kind
+}
+
+// kindIn is kindOfStatus from whatever goroutine, and nothing when there is none.
+func kindIn(err error) string {
 	for _, d := range status.Convert(err).Details() {
 		if e, ok := d.(*cpmv1.Error); ok && e.GetRequestId() != "" {
 			return e.GetErrorInformation().GetExtensionList().GetExtension()[0].GetValue()
 		}
 	}
-	t.Fatalf("no Error among the details of %v", err)
 	return ""
 }
 
@@ -271,13 +279,10 @@ func TestACallThatSendsNothingIsEnded(t *testing.T) {
 
 func TestTheNumberOfOpenCallsIsLimited(t *testing.T) {
 	t.Parallel()
-	free := make(chan struct{})
-	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
-		<-free
-		return echo(ctx, r)
-	}, func(c *Config) { c.Limits.Calls = 3 })
+	p := &held{free: make(chan struct{})}
+	h := open(t, p.process, func(c *Config) { c.Limits.Calls = 3 })
 	client := h.dial()
-	results := make(chan error)
+	results := make(chan error, 2)
 	for range 2 {
 		go func() {
 			_, err := client.Process(t.Context(), signProcess())
@@ -295,9 +300,9 @@ func TestTheNumberOfOpenCallsIsLimited(t *testing.T) {
 	if _, err := s.Recv(); kindOfStatus(t, err) != "busy" {
 		t.Error(err)
 	}
-	close(free)
+	close(p.free)
 	for range 2 {
-		if err := <-results; err != nil {
+		if err := await(t, "the answer to a call", results); err != nil {
 			t.Error(err)
 		}
 	}

@@ -67,7 +67,10 @@ func TestStreamAnswersAsTheyAreReady(t *testing.T) {
 	first := make(chan struct{})
 	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 		if r.FSP == "slow" {
-			<-first
+			select {
+			case <-first:
+			case <-ctx.Done():
+			}
 		}
 		if !strings.HasPrefix(r.ID, "s-") || r.Arrival.IsZero() {
 			t.Errorf("%+v", r)
@@ -172,8 +175,12 @@ func TestStreamStopsReadingWhenTheWindowIsFull(t *testing.T) {
 	h := open(t, func(ctx context.Context, r *cpm.Request) (*cpm.Result, error) {
 		most.Store(max(most.Load(), now.Add(1)))
 		defer now.Add(-1)
-		<-free
-		return echo(ctx, r)
+		select {
+		case <-free:
+			return echo(ctx, r)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}, func(c *Config) { c.Limits.StreamWindow = 3 })
 	s := h.talk(t.Context())
 	for id := range uint64(10) {
@@ -206,9 +213,21 @@ func TestACancelledStreamCancelsItsRequests(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := h.talk(ctx)
 	s.ask(1, signProcess())
-	<-started
+	failed := make(chan error, 1)
+	go func() {
+		_, err := s.Recv()
+		failed <- err
+	}()
+	select {
+	case <-started:
+	case err := <-failed:
+		t.Fatal("before it was cancelled:", err)
+	}
 	cancel()
-	<-ended
+	if err := await(t, "the end of the stream", failed); status.Code(err) != codes.Canceled {
+		t.Error(err)
+	}
+	await(t, "the end of the request", ended)
 	waitFor(t, func() bool { return h.counts.outcomes()["timeout"] == 1 })
 }
 

@@ -21,8 +21,9 @@ import (
 func deaf(t *testing.T, h *house, asks uint64) conversation {
 	t.Helper()
 	const window = 64 << 10
-	conn, err := grpc.NewClient(h.grpc, grpc.WithTransportCredentials(credentials.NewTLS(h.with(h.ca.client(t, "switch.example")))),
-		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window))
+	conn, err := grpc.NewClient(h.grpc, append(impatient(),
+		grpc.WithTransportCredentials(credentials.NewTLS(h.with(h.ca.client(t, "switch.example")))),
+		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window))...)
 	if err != nil {
 		t.Fatal(err)
 	}

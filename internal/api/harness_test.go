@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -220,7 +219,7 @@ type house struct {
 	log        *logged
 	json, grpc string
 	stop       context.CancelFunc
-	served     sync.WaitGroup
+	served     ports
 }
 
 // open opens a door; it is closed, and drained, when the test ends.
@@ -249,7 +248,7 @@ func openAt(t testing.TB, json, grpc net.Listener, p processor, change ...func(*
 	}
 	h.Door = New(c)
 	ctx, stop := context.WithCancel(t.Context())
-	h.stop = stop
+	h.stop, h.served.t = stop, t
 	h.json = h.serve(ctx, json, h.ServeJSON)
 	h.grpc = h.serve(ctx, grpc, h.ServeGRPC)
 	t.Cleanup(h.close)
@@ -257,8 +256,9 @@ func openAt(t testing.TB, json, grpc net.Listener, p processor, change ...func(*
 }
 
 func (h *house) serve(ctx context.Context, l net.Listener, serve func(context.Context, net.Listener, *tls.Config) error) string {
+	secrets := h.ca.server(h.t)
 	h.served.Go(func() {
-		if err := serve(ctx, l, h.ca.server(h.t)); err != nil {
+		if err := serve(ctx, l, secrets); err != nil {
 			h.t.Error(err)
 		}
 	})
@@ -296,62 +296,10 @@ func (h *house) http() *http.Client { return h.httpWith(h.with(h.ca.client(h.t, 
 func (h *house) httpWith(c *tls.Config) *http.Client {
 	t := &http.Transport{TLSClientConfig: c}
 	h.t.Cleanup(t.CloseIdleConnections)
-	return &http.Client{Transport: t}
+	return &http.Client{Transport: t, Timeout: h.patience()}
 }
 
 func (h *house) url(path string) string { return "https://" + h.json + path }
-
-// answer is what came back over HTTP.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-	closed bool // the server said it closes the connection
-}
-
-// kind is the word in the extensionList of a decline.
-func (a answer) kind(t testing.TB) string {
-	t.Helper()
-	var e struct {
-		ErrorInformation struct {
-			ErrorCode, ErrorDescription string
-			ExtensionList               struct{ Extension []struct{ Key, Value string } }
-		}
-		RequestID string `json:"requestId"`
-	}
-	if err := json.Unmarshal([]byte(a.body), &e); err != nil || !kindFirst(e.ErrorInformation.ExtensionList.Extension) {
-		t.Fatalf("no decline: %d %s %v", a.status, a.body, err)
-	}
-	if e.RequestID == "" || e.RequestID != a.header.Get("X-Request-Id") || a.header.Get("Content-Type") != "application/json" {
-		t.Errorf("request id %q, headers %v", e.RequestID, a.header)
-	}
-	return e.ErrorInformation.ExtensionList.Extension[0].Value
-}
-
-// post posts JSON.
-func post(t testing.TB, c *http.Client, url string, body io.Reader) answer {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	return do(t, c, r)
-}
-
-func do(t testing.TB, c *http.Client, r *http.Request) answer {
-	t.Helper()
-	res, err := c.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	out, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{res.StatusCode, res.Header, string(out), res.Close}
-}
 
 // tell writes to a connection.
 func tell(t testing.TB, w io.Writer, format string, args ...any) {
@@ -367,8 +315,14 @@ func (h *house) dial() cpmv1.CryptographicServiceClient {
 }
 
 func (h *house) conn(c *tls.Config) *grpc.ClientConn {
-	conn, err := grpc.NewClient(h.grpc, grpc.WithTransportCredentials(credentials.NewTLS(c)),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20), grpc.MaxCallSendMsgSize(64<<20)))
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(credentials.NewTLS(c)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20), grpc.MaxCallSendMsgSize(64<<20)),
+	}
+	if h.patience() > 0 {
+		options = append(options, impatient()...)
+	}
+	conn, err := grpc.NewClient(h.grpc, options...)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -382,15 +336,4 @@ func equal(t testing.TB, got, want proto.Message) {
 	if !proto.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-}
-
-// kindFirst says whether an extensionList has the kind and then, at most, when to try again.
-func kindFirst(list []struct{ Key, Value string }) bool {
-	switch len(list) {
-	case 1:
-		return list[0].Key == "kind"
-	case 2:
-		return list[0].Key == "kind" && list[1].Key == "retryAfterMs"
-	}
-	return false
 }

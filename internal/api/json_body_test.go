@@ -63,7 +63,9 @@ func raw(t *testing.T, h *house) (*tls.Conn, func() answer) {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	in := bufio.NewReader(c)
+	_ = c.SetDeadline(time.Now().Add(patience))
 	return c.(*tls.Conn), func() answer {
+		_ = c.SetDeadline(time.Now().Add(patience))
 		res, err := http.ReadResponse(in, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -215,9 +217,9 @@ func TestConcurrentRequestsAreAllAnswered(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 25 {
-				a := post(t, client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign))
-				if a.status != 200 || !json.Valid([]byte(a.body)) {
-					t.Errorf("%d %s", a.status, a.body)
+				a, err := send(t.Context(), client, h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign))
+				if err != nil || a.status != 200 || !json.Valid([]byte(a.body)) {
+					t.Errorf("%d %s %v", a.status, a.body, err)
 				}
 			}
 		})

@@ -36,12 +36,9 @@ func TestPlainConnectionsFromElsewhereAreClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error)
+	ended := make(chan error, 1)
 	go func() { ended <- d.ServeJSON(ctx, elsewhere{l}, nil) }()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := reach(t, l.Addr().String())
 	defer func() { _ = conn.Close() }()
 	tell(t, conn, "%s", "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if got, _ := io.ReadAll(conn); bytes.Contains(got, []byte("HTTP/1.1 200")) {
@@ -49,7 +46,7 @@ func TestPlainConnectionsFromElsewhereAreClosed(t *testing.T) {
 	}
 	waitFor(t, func() bool { return c.read(c.failed, JSON) == 1 })
 	stop()
-	if err := <-ended; err != nil {
+	if err := await(t, "the end of the port", ended); err != nil {
 		t.Error(err)
 	}
 }
@@ -93,10 +90,7 @@ func TestABareConnectionIsNoRefusal(t *testing.T) {
 	h := open(t, echo)
 	knock := func(say []byte, reset bool) {
 		t.Helper()
-		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", h.json)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := reach(t, h.json)
 		if _, err := c.Write(say); err != nil {
 			t.Error(err)
 		}
@@ -122,8 +116,7 @@ func TestADeclineWhileShuttingDownNamesTheCaller(t *testing.T) {
 	t.Parallel()
 	p := &held{free: make(chan struct{})}
 	h := open(t, p.process, func(c *Config) { c.Limits.Linger = time.Second })
-	ended := make(chan answer, 1)
-	go func() { ended <- post(t, h.http(), h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign)) }()
+	accepted := h.signs(h.http())
 	waitFor(t, func() bool { return p.started.Load() == 1 })
 	drained := make(chan error, 1)
 	go func() { drained <- h.Drain(t.Context()) }()
@@ -135,10 +128,10 @@ func TestADeclineWhileShuttingDownNamesTheCaller(t *testing.T) {
 		t.Error(log)
 	}
 	close(p.free)
-	if a := <-ended; a.status != 200 {
+	if a := accepted(); a.status != 200 {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if err := <-drained; err != nil {
+	if err := await(t, "the end of the drain", drained); err != nil {
 		t.Error(err)
 	}
 }

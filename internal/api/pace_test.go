@@ -246,7 +246,7 @@ func TestOnlyTheConnectionThatIsDeclinedIsSlow(t *testing.T) {
 			t.Cleanup(func() { s.Stop(); n.end() })
 			slow := map[string]bool{}
 			for _, fsp := range []string{"loud", "modest"} {
-				c, err := grpc.NewClient(socket.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+				c, err := grpc.NewClient(socket.Addr().String(), append(impatient(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -280,14 +280,11 @@ func httpDoor(t *testing.T) (*Door, net.Conn, <-chan time.Time) {
 	served := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { served <- d.ServeJSON(ctx, socket, nil) }()
-	c, err := net.Dial("tcp", socket.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := reach(t, socket.Addr().String())
 	t.Cleanup(func() {
 		_ = c.Close()
 		cancel()
-		if err := <-served; err != nil {
+		if err := await(t, "the end of the port", served); err != nil {
 			t.Error(err)
 		}
 	})
@@ -329,9 +326,9 @@ func TestAnHTTPConnectionThatIsDeclinedIsSlow(t *testing.T) {
 			t.Fatal(status)
 		}
 	}
-	first, last := <-arrivals, time.Time{}
+	first, last := await(t, "the first request", arrivals), time.Time{}
 	for range requests - 1 {
-		last = <-arrivals
+		last = await(t, "another request", arrivals)
 	}
 	if took := last.Sub(first); took < (requests-2)*beat {
 		t.Errorf("%d requests were read within %v", requests, took)
@@ -356,7 +353,7 @@ func TestAnAnswerDoesNotWaitForThePause(t *testing.T) {
 		t.Errorf("%d when the port closes", status)
 	}
 	hear()
-	if err := <-drained; err != nil {
+	if err := await(t, "the end of the drain", drained); err != nil {
 		t.Error(err)
 	}
 }

@@ -255,16 +255,13 @@ func TestPausesAreThoseOfTheirPort(t *testing.T) {
 			}
 			served := make(chan error, 1)
 			go func() { served <- serve(d, t.Context(), socket, nil) }()
-			c, err := new(net.Dialer).DialContext(t.Context(), "tcp", socket.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := reach(t, socket.Addr().String())
 			waitFor(t, func() bool { now, _ := counts.pauses(port); return now == 1 })
 			if err := d.Drain(t.Context()); err != nil {
 				t.Error(err)
 			}
 			waitFor(t, func() bool { now, so := counts.pauses(port); return now == 0 && so > 0 })
-			if err := errors.Join(c.Close(), <-served); err != nil {
+			if err := errors.Join(c.Close(), await(t, "the end of the port", served)); err != nil {
 				t.Error(err)
 			}
 		})

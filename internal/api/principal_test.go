@@ -144,11 +144,7 @@ func TestASilentConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	h := open(t, echo, func(c *Config) { c.Limits.HandshakeTimeout = 50 * time.Millisecond })
 	for p, address := range map[Port]string{JSON: h.json, GRPC: h.grpc} {
-		var d net.Dialer
-		c, err := d.DialContext(t.Context(), "tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := reach(t, address)
 		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
@@ -162,16 +158,13 @@ func TestConnectionsBeyondTheLimitWait(t *testing.T) {
 	h := open(t, echo, func(c *Config) { c.Limits.Connections = 1 })
 	first, firstAnswer := raw(t, h)
 	waitFor(t, func() bool { return h.counts.read(h.counts.connections, JSON) == 1 })
-	second := make(chan answer)
-	go func() {
-		second <- post(t, h.http(), h.url("/v1/fsps/f/jws/sign"), strings.NewReader(sign))
-	}()
+	second := h.signs(h.http())
 	waitFor(t, func() bool { return strings.Contains(h.log.String(), "no place for another connection") })
 	tell(t, first, "POST /v1/fsps/f/jws/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
 	if a := firstAnswer(); a.status != 200 {
 		t.Error(a)
 	}
-	if a := <-second; a.status != 200 {
+	if a := second(); a.status != 200 {
 		t.Error(a)
 	}
 }
@@ -256,7 +249,7 @@ func openPlain(t *testing.T) (json, grpcAddress string) {
 	t.Cleanup(func() {
 		stop()
 		for range 2 {
-			if err := <-ended; err != nil {
+			if err := await(t, "the end of a port", ended); err != nil {
 				t.Error(err)
 			}
 		}
@@ -271,7 +264,7 @@ func TestPlainHTTPIsForThisMachineAndNoBrowserPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: &http.Transport{}}
+	client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
 	defer client.CloseIdleConnections()
 	for name, c := range map[string]struct {
 		host, header, value string
@@ -322,7 +315,7 @@ func TestLoopbackPrincipal(t *testing.T) {
 func TestPlainGRPCOnLoopback(t *testing.T) {
 	t.Parallel()
 	_, address := openPlain(t)
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(address, append(impatient(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}

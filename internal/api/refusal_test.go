@@ -87,7 +87,7 @@ func TestAStreamForWhichThereIsNoRoomIsAnsweredFirst(t *testing.T) {
 			// The CPM reads in order: when it has refused this one, it has refused that one.
 			other := k.begin(methodProcess, 2<<20)
 			ended := map[uint32]end{}
-			e := <-k.ends
+			e := await(t, "the first end", k.ends)
 			ended[e.stream] = e
 			if test.patience == time.Minute {
 				if e.stream != other {
@@ -96,7 +96,7 @@ func TestAStreamForWhichThereIsNoRoomIsAnsweredFirst(t *testing.T) {
 				time.Sleep(50 * time.Millisecond) // in which one that does not wait would end
 				test.then(k, id, func() { close(free) })
 			}
-			e = <-k.ends
+			e = await(t, "the second end", k.ends)
 			ended[e.stream] = e
 			e = ended[id]
 			if e.status != resourceExhausted || e.pushed != "1000" || e.answered != test.answered {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -91,7 +92,7 @@ func newBench(t *testing.T, cores ...Asker) *bench {
 		base:    "https://" + l.Addr().String(), log: log,
 		client: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{
 			RootCAs: ca.Pool(), ServerName: "keyupdate.example", Certificates: []tls.Certificate{client.TLS()}, MinVersion: tls.VersionTLS13,
-		}}},
+		}}, Timeout: time.Minute},
 	}
 	for _, c := range cores {
 		b.Link().Bind(c)
@@ -158,28 +159,37 @@ type reply struct {
 
 func (b *bench) send(t *testing.T, method, path, contentType, body string) reply {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, b.base+path, strings.NewReader(body))
+	out, err := b.fetch(t.Context(), method, path, contentType, body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return out
+}
+
+// fetch is send from whatever goroutine.
+func (b *bench) fetch(ctx context.Context, method, path, contentType, body string) (out reply, err error) {
+	r, err := http.NewRequestWithContext(ctx, method, b.base+path, strings.NewReader(body))
+	if err != nil {
+		return out, err
 	}
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
 	response, err := b.client.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		return out, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Fatal(err)
+		return out, err
 	}
-	out := reply{Status: response.StatusCode, Headers: response.Header}
+	out = reply{Status: response.StatusCode, Headers: response.Header}
 	if err := json.Unmarshal(text, &out.Body); err != nil {
-		t.Fatalf("%v in %q", err, text)
+		return out, fmt.Errorf("%w in %q", err, text)
 	}
 	out.Kind = kindIn(out.Body)
-	return out
+	return out, nil
 }
 
 func (b *bench) update(t *testing.T, jws string) reply {

@@ -25,9 +25,18 @@ func TestShutdownAnswersWhatItHasAndDeclinesTheRest(t *testing.T) {
 		<-let
 		return proto.Marshal(&cpmv1.KeyUpdateReply{Result: "success"})
 	}})
-	first := make(chan reply, 1)
-	go func() { first <- b.update(t, jws(`{"action":"Add"}`)) }()
-	<-held
+	var first reply
+	failed := make(chan error, 1)
+	go func() {
+		var err error
+		first, err = b.fetch(t.Context(), http.MethodPost, PathUpdates, "application/jose", jws(`{"action":"Add"}`))
+		failed <- err
+	}()
+	select {
+	case <-held:
+	case err := <-failed:
+		t.Fatal("answered before the core has: ", first.Body, err)
+	}
 	drained := make(chan error, 1)
 	go func() { drained <- b.Shutdown(t.Context()) }()
 	for b.gate.current() != cpm.ShuttingDown {
@@ -46,8 +55,8 @@ func TestShutdownAnswersWhatItHasAndDeclinesTheRest(t *testing.T) {
 	if err := <-drained; err != nil {
 		t.Error(err)
 	}
-	if r := <-first; r.Status != http.StatusOK {
-		t.Errorf("the accepted update: %v", r.Body)
+	if err := <-failed; err != nil || first.Status != http.StatusOK {
+		t.Errorf("the accepted update: %v %v", first.Body, err)
 	}
 	status, _ := b.Status(t.Context())
 	want := cpm.ServiceStatus{State: cpm.Inactive, Counts: map[string]cpm.Outcomes{"Add": {Success: 1}, "": {Failed: 1}}}
