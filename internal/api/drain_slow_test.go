@@ -34,13 +34,13 @@ func (l link) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// slowly asks for so many answers of 128 KiB, each in a call of its own, which come at the rate. The flow control windows have so
-// many bytes. It returns when all are on their way; errors has what becomes of each. All this is in a bubble with a time of its own,
-// where the system's sockets may not be waited for, nor a mutex, as answers do that follow each other on a stream.
-func slowly(t *testing.T, rate int64, window int32, asks int) (h *house, errors chan error) {
+// linked opens the ports and connects a caller over a link, with flow control windows of so many bytes. The link brings any number of them
+// until its rate is set. All this is in a bubble with a time of its own, where the system's sockets may not be waited for, nor a mutex,
+// as answers do that follow each other on a stream.
+func linked(t *testing.T, window int32, p processor, change ...func(*Config)) (*house, cpmv1.CryptographicServiceClient, *atomic.Int64) {
 	t.Helper()
 	port, l := bufconn.Listen(64<<10), link{rate: new(atomic.Int64)}
-	h = openAt(t, bufconn.Listen(1), port, echo)
+	h := openAt(t, bufconn.Listen(1), port, p, change...)
 	c := h.with(h.ca.client(t, "switch.example"))
 	c.ServerName = "127.0.0.1"
 	conn, err := grpc.NewClient("passthrough:///door", grpc.WithTransportCredentials(credentials.NewTLS(c)),
@@ -60,7 +60,15 @@ func slowly(t *testing.T, rate int64, window int32, asks int) (h *house, errors 
 	if _, err := rpc.Process(t.Context(), signProcess()); err != nil {
 		t.Fatal(err)
 	}
-	l.rate.Store(rate)
+	return h, rpc, l.rate
+}
+
+// slowly asks for so many answers of 128 KiB, each in a call of its own, which come at the rate. It returns when all are on their way;
+// errors has what becomes of each.
+func slowly(t *testing.T, rate int64, window int32, asks int) (h *house, errors chan error) {
+	t.Helper()
+	h, rpc, link := linked(t, window, echo)
+	link.Store(rate)
 	large := signProcess()
 	large.GetJwsSign().Content = &cpmv1.JwsSignRequest_Body{Body: strings.Repeat("x", 128<<10)}
 	errors = make(chan error, asks)

@@ -46,8 +46,8 @@ type session struct {
 	jobs    chan *frame
 	workers chan struct{}
 
-	sending sync.Mutex  // held while an answer is sent
-	patient *time.Timer // runs while one is
+	sending  sync.Mutex  // held while an answer is sent
+	patience forbearance // with who does not read it
 
 	state  sync.Mutex // guards what follows
 	closed bool
@@ -55,12 +55,14 @@ type session struct {
 }
 
 func (d *Door) session(stream grpc.ServerStream) *session {
-	return &session{
+	s := &session{
 		door: d, stream: stream, ctx: stream.Context(), id: d.newID(), coming: arrivalOf(stream.Context()),
 		trace:  traceOf(metadata.ValueFromIncomingContext(stream.Context(), "traceparent")),
 		window: make(chan struct{}, d.limits.StreamWindow), ids: map[uint64]struct{}{},
 		jobs: make(chan *frame), workers: make(chan struct{}, d.limits.StreamWindow),
 	}
+	s.patience.coming, s.patience.within, s.patience.over = s.coming, d.limits.WriteTimeout, s.abandon
+	return s
 }
 
 // stream serves one stream until the caller ends it or the port closes.
@@ -336,12 +338,8 @@ func (s *session) send(q *inquiry, r *reply) {
 	if r.data == nil {
 		return
 	}
-	if s.patient == nil {
-		s.patient = time.AfterFunc(s.door.limits.WriteTimeout, s.abandon)
-	} else {
-		s.patient.Reset(s.door.limits.WriteTimeout)
-	}
-	defer s.patient.Stop()
+	s.patience.begin()
+	defer s.patience.end()
 	s.coming.owe(r.data, r.kept)
 	_ = s.stream.SendMsg(&r.sealed)
 }
