@@ -10,6 +10,8 @@ const (
 	resetFrame    = 3
 	endStreamFlag = 0x1
 	paddedFlag    = 0x8
+
+	continuationFrame = 9
 )
 
 // framing follows one half of an HTTP/2 connection, in whatever parts it is read or written. It looks for DATA and the ends of
@@ -63,9 +65,12 @@ func (f *framing) next(in []byte) (data []byte, n int, whole bool) {
 	return data, n, whole
 }
 
+// sizeOf is the length of a frame's payload, by its head.
+func sizeOf(head []byte) int { return int(head[0])<<16 | int(head[1])<<8 | int(head[2]) }
+
 // begin reads the head of a frame.
 func (f *framing) begin() {
-	f.size = int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2])
+	f.size = sizeOf(f.head[:])
 	f.left = f.size
 	f.stream = binary.BigEndian.Uint32(f.head[5:]) &^ (1 << 31)
 	kind, flags := f.head[3], f.head[4]

@@ -14,19 +14,23 @@ var errStray = errors.New("the caller sends to calls that have ended")
 const (
 	// framesAhead is how much of a connection is decrypted at once.
 	framesAhead = 32 << 10
-	// framesBeside is how many frames are read while one piece of answers is being written. It is more than comes in the time that
-	// takes with a caller who reads.
-	framesBeside = 16
-	// framesGain is what each frame that is read at another time makes up for of them.
-	framesGain = 2
+	// headersHold is what gRPC may hold of HEADERS, whatever their size: it says in its answer what it does not like of them, in escapes.
+	headersHold = 4 * metadataBytes
+	// frameHolds is what it holds of another frame beside its bytes, at most.
+	frameHolds = 128
+	// mostBeside is how much gRPC may hold of frames that were read while one piece of answers was being written. It is more than
+	// comes in the time that takes with a caller who reads.
+	mostBeside = 16 * headersHold
+	// besideGain is how much of that each frame makes up for that is read at another time, in those of its kind.
+	besideGain = 2
 )
 
 // watched is a gRPC connection whose frames are followed. gRPC reads it without a buffer of its own, so that what was read last is
 // what gRPC is at.
 //
-// Whoever does not read is not read. Nearly every frame has gRPC queue something to be written, an answer, an acknowledgement, the end of a
-// call with all it holds, and it takes thousands of them without counting their bytes. So while a caller takes nothing, no more than
-// a few frames are read, and later about as many as something is written. A caller who reads at all notices nothing.
+// Whoever does not read is not read. Nearly every frame but DATA has gRPC queue something to be written, an answer, an acknowledgement, the
+// end of a call with all it holds, and it takes thousands of them without counting their bytes. So while a caller takes nothing, no more
+// than a few frames are read, and later about as many as something is written. Of DATA the arrivals keep account.
 type watched struct {
 	net.Conn
 	ahead    *bufio.Reader
@@ -34,7 +38,7 @@ type watched struct {
 	sent     *atomic.Int64
 	closing  func() // when nothing could be written for too long
 
-	beside  int // frames that were read while something was being written
+	beside  int // what gRPC may hold of frames that were read while something was being written
 	waiting atomic.Bool
 	wrote   chan struct{} // is told of the end of a writing, when there is one who waits
 	stuck   *time.Timer
@@ -42,7 +46,9 @@ type watched struct {
 
 func (w *watched) Read(b []byte) (int, error) {
 	if f := &w.arrivals.framing; f.preface == 0 && f.have == 0 {
-		w.keepAbreast()
+		if head, err := w.ahead.Peek(len(f.head)); err == nil {
+			w.keepAbreast(holds(head))
+		}
 	}
 	n, err := w.ahead.Read(b)
 	if !w.arrivals.see(b[:n]) {
@@ -51,14 +57,27 @@ func (w *watched) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// keepAbreast waits before a frame while too many were read beside what is being written.
-func (w *watched) keepAbreast() {
+// holds is what gRPC may hold of a frame until something is written, by its head.
+func holds(head []byte) int {
+	switch kind := head[3]; kind {
+	case dataFrame:
+		return 0
+	case headersFrame, continuationFrame:
+		return headersHold
+	default:
+		return sizeOf(head) + frameHolds
+	}
+}
+
+// keepAbreast waits before a frame of which gRPC may hold so much, when it holds too much of those beside what is being written.
+func (w *watched) keepAbreast(n int) {
 	writing := &w.arrivals.blocked
 	switch {
+	case n == 0:
 	case !writing.Load():
-		w.beside = max(0, w.beside-framesGain)
-	case w.beside < framesBeside:
-		w.beside++
+		w.beside = max(0, w.beside-besideGain*n)
+	case w.beside+n <= mostBeside:
+		w.beside += n
 	default:
 		if w.waiting.Store(true); writing.Load() {
 			<-w.wrote

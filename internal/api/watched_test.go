@@ -30,13 +30,13 @@ func between(t *testing.T) (conn, far net.Conn, log *logged) {
 	return conn, far, log
 }
 
-// updates sends so many of four bytes each, after what begins a connection, and gives how many of them have been read.
-func updates(t *testing.T, conn, far net.Conn, n int) *atomic.Int64 {
+// sends sends so many frames of four bytes, after what begins a connection, and gives how many of them have been read.
+func sends(t *testing.T, conn, far net.Conn, n int, kind http2.FrameType) *atomic.Int64 {
 	t.Helper()
 	var sent bytes.Buffer
 	f := http2.NewFramer(&sent, nil)
 	for range n {
-		_ = f.WriteWindowUpdate(0, 1)
+		_ = f.WriteRawFrame(kind, 0, 1, make([]byte, 4))
 	}
 	go func() { _, _ = io.WriteString(far, http2.ClientPreface+sent.String()) }()
 	preface, head, rest := make([]byte, len(http2.ClientPreface)), make([]byte, 9), make([]byte, 4)
@@ -61,30 +61,37 @@ func updates(t *testing.T, conn, far net.Conn, n int) *atomic.Int64 {
 // Nearly every frame makes gRPC hold something until it is written.
 func TestWhoDoesNotReadIsNotRead(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		conn, far, _ := between(t)
-		writes := func(n int) {
-			for range n {
-				_, _ = conn.Write([]byte("an answer"))
-			}
+	for kind, most := range map[http2.FrameType]int64{
+		http2.FrameHeaders: 16, http2.FrameContinuation: 16, http2.FrameSettings: 7943, http2.FrameWindowUpdate: 7943, http2.FrameRSTStream: 7943,
+		http2.FrameData: 10_000,
+	} {
+		synctest.Test(t, func(t *testing.T) { whoDoesNotRead(t, kind, most) })
+	}
+}
+
+func whoDoesNotRead(t *testing.T, kind http2.FrameType, most int64) {
+	conn, far, _ := between(t)
+	writes := func(n int) {
+		for range n {
+			_, _ = conn.Write([]byte("an answer"))
 		}
-		go writes(20)
+	}
+	go writes(20)
+	synctest.Wait()
+	read := sends(t, conn, far, 10_000, kind)
+	time.Sleep(time.Minute)
+	if n := read.Load(); n != most {
+		t.Errorf("%v: %d frames were read while nothing was", kind, n)
+	}
+	answer := make([]byte, len("an answer"))
+	for range 20 {
+		_, _ = io.ReadFull(far, answer)
 		synctest.Wait()
-		read := updates(t, conn, far, 1000)
-		time.Sleep(time.Minute)
-		if n := read.Load(); n != framesBeside {
-			t.Errorf("%d frames were read while nothing was", n)
-		}
-		answer := make([]byte, len("an answer"))
-		for range 20 {
-			_, _ = io.ReadFull(far, answer)
-			synctest.Wait()
-		}
-		synctest.Wait()
-		if n := read.Load(); n != 1000 {
-			t.Errorf("%d frames were read", n)
-		}
-	})
+	}
+	synctest.Wait()
+	if n := read.Load(); n != 10_000 {
+		t.Errorf("%v: %d frames were read", kind, n)
+	}
 }
 
 func TestOfWhoReadsLittleLittleIsRead(t *testing.T) {
@@ -97,11 +104,11 @@ func TestOfWhoReadsLittleLittleIsRead(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		read := updates(t, conn, far, 1000)
+		read := sends(t, conn, far, 1000, http2.FrameHeaders)
 		answer := make([]byte, len("an answer"))
 		for n := range int64(100) {
 			synctest.Wait()
-			if got := read.Load(); got > framesBeside+(1+framesGain)*n {
+			if got := read.Load(); got > 16+(1+besideGain)*n {
 				t.Fatalf("%d frames were read beside %d answers", got, n)
 			}
 			_, _ = io.ReadFull(far, answer)
