@@ -41,6 +41,7 @@ type arrivals struct {
 	patience time.Duration // for a message of a stream to be whole
 	framing  framing       // of the one who reads
 	seen     uint32        // the last stream of its frames, which need not have begun
+	accepted bool          // the frame that was read last began a call
 	stray    atomic.Int64
 
 	departures
@@ -115,7 +116,7 @@ func (a *arrivals) begin(call context.Context, stop context.CancelFunc, stream b
 	if a.framing.ends {
 		c.let()
 	}
-	a.calls[c.id] = c
+	a.calls[c.id], a.accepted = c, true
 	a.watchAnswers()
 	context.AfterFunc(call, c.quit) // gRPC answers some calls by itself, and no handler hears of them
 	return c

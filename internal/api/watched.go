@@ -15,7 +15,8 @@ const (
 	// framesAhead is how much of a connection is decrypted at once.
 	framesAhead = 32 << 10
 	// headersHold is what gRPC may hold of HEADERS, whatever their size: it says in its answer what it does not like of them, in escapes.
-	headersHold = 4 * metadataBytes
+	// Of a call that it takes it is callHolds, which has no such answer, and there are no more of them than a connection may have.
+	headersHold, callHolds = 4 * metadataBytes, 2 << 10
 	// frameHolds is what it holds of another frame beside its bytes, at most.
 	frameHolds = 128
 	// mostBeside is how much gRPC may hold of frames that were read while one piece of answers was being written. It is more than
@@ -39,6 +40,7 @@ type watched struct {
 	closing  func() // when nothing could be written for too long
 
 	beside  int // what gRPC may hold of frames that were read while something was being written
+	charged int // of that, of the last HEADERS
 	waiting atomic.Bool
 	wrote   chan struct{} // is told of the end of a writing, when there is one who waits
 	stuck   *time.Timer
@@ -72,12 +74,17 @@ func holds(head []byte) int {
 // keepAbreast waits before a frame of which gRPC may hold so much, when it holds too much of those beside what is being written.
 func (w *watched) keepAbreast(n int) {
 	writing := &w.arrivals.blocked
+	if w.arrivals.accepted {
+		w.beside -= max(0, w.charged-callHolds)
+	}
+	w.arrivals.accepted, w.charged = false, 0
 	switch {
 	case n == 0:
 	case !writing.Load():
 		w.beside = max(0, w.beside-besideGain*n)
 	case w.beside+n <= mostBeside:
 		w.beside += n
+		w.charged = n
 	default:
 		if w.waiting.Store(true); writing.Load() {
 			<-w.wrote

@@ -31,7 +31,7 @@ func between(t *testing.T) (conn, far net.Conn, log *logged) {
 }
 
 // sends sends so many frames of four bytes, after what begins a connection, and gives how many of them have been read.
-func sends(t *testing.T, conn, far net.Conn, n int, kind http2.FrameType) *atomic.Int64 {
+func sends(t *testing.T, conn, far net.Conn, n int, kind http2.FrameType, took ...func()) *atomic.Int64 {
 	t.Helper()
 	var sent bytes.Buffer
 	f := http2.NewFramer(&sent, nil)
@@ -51,6 +51,9 @@ func sends(t *testing.T, conn, far net.Conn, n int, kind http2.FrameType) *atomi
 			}
 			if _, err := io.ReadFull(conn, rest); err != nil {
 				return
+			}
+			for _, f := range took {
+				f()
 			}
 			read.Add(1)
 		}
@@ -92,6 +95,23 @@ func whoDoesNotRead(t *testing.T, kind http2.FrameType, most int64) {
 	if n := read.Load(); n != 10_000 {
 		t.Errorf("%v: %d frames were read", kind, n)
 	}
+}
+
+// A call that gRPC takes is one of those that a connection may have.
+func TestCallsThatAreTakenHoldLittle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conn, far, _ := between(t)
+		go func() { _, _ = conn.Write([]byte("an answer")) }()
+		synctest.Wait()
+		a, ctx := conn.(*watched).arrivals, t.Context()
+		read := sends(t, conn, far, 1000, http2.FrameHeaders, func() { a.begin(ctx, func() {}, false) })
+		time.Sleep(time.Second)
+		if n := read.Load(); n < 256 || n > 2*256 {
+			t.Errorf("%d calls were read while nothing was", n)
+		}
+		_ = conn.Close()
+	})
 }
 
 func TestOfWhoReadsLittleLittleIsRead(t *testing.T) {

@@ -20,6 +20,11 @@ const (
 	leastRate = 8.0
 	// calmSpans is after how many spans without a decline there is no limit any more.
 	calmSpans = 4
+	// vainSpans is after how many spans in which it has not helped a limit is given up.
+	vainSpans = 4
+	// leastFree and mostFree are for how many spans there is no limit where one was in vain: for twice as many each time, unless the
+	// last one was of use for provenSpans.
+	leastFree, mostFree, provenSpans = 4, 64, 16
 	// mostWays is how many limits there are at most: names of FSPs may come from messages that anybody has sent.
 	mostWays = 4096
 )
@@ -46,7 +51,12 @@ type flow struct {
 	calm       int       // how many spans in a row before this one had no decline
 	rate       float64   // requests a second; 0 is no limit
 	next       time.Time // when the next request would be due, if they came one by one at the rate
-	advice     time.Duration
+	// freeGood and freeAll are the answers of the last span without a limit, those that were not declines and all.
+	freeGood, freeAll int
+	// held is for how many spans there has been a limit, vain for how many it has not helped, free for how many there will be none, and frees for how many it was the last
+	// time.
+	held, vain, free, frees int
+	advice                  time.Duration
 }
 
 // admit says whether a request may be sent; when not, what to tell its caller.
@@ -63,7 +73,7 @@ func (t *throttle) admit(w way) *Error {
 	}
 	return &Error{
 		Kind: Busy, RetryAfter: f.advice,
-		Text: "the CPM was busy for this operation of this FSP a moment ago; it is not asked more often than it answers, try again later",
+		Text: "the CPM was busy for this operation of this FSP a moment ago; it is asked little more often than it answers, try again later",
 	}
 }
 
@@ -83,7 +93,9 @@ func (t *throttle) note(w way, busy bool, advice time.Duration) {
 	case f == nil:
 	case busy:
 		f.busy++
-		f.advice = advice
+		if advice > 0 {
+			f.advice = advice
+		}
 	default:
 		f.good++
 	}
@@ -91,6 +103,7 @@ func (t *throttle) note(w way, busy bool, advice time.Duration) {
 
 // find is the flow of a way; nil if it has no limit, or none any more.
 func (t *throttle) find(w way, now time.Time) *flow {
+	t.sweep(now)
 	f := t.ways[w]
 	if f != nil && !f.roll(now) {
 		t.forget(w)
@@ -104,13 +117,12 @@ func (t *throttle) begin(w way, now time.Time) *flow {
 	if t.ways == nil {
 		t.ways = map[way]*flow{}
 	}
-	t.sweep(now)
 	if len(t.ways) >= mostWays {
 		return nil
 	}
 	f := &flow{begun: now, calm: 1}
 	t.ways[w] = f
-	t.count.Store(int32(len(t.ways))) //nolint:gosec // as many as there are names in use
+	t.count.Store(int32(len(t.ways))) //nolint:gosec // bounded by mostWays
 	return f
 }
 
@@ -121,11 +133,12 @@ func (t *throttle) sweep(now time.Time) {
 	}
 	t.clean = now.Add(calmSpans * span)
 	maps.DeleteFunc(t.ways, func(_ way, f *flow) bool { return f.idle(now) })
+	t.count.Store(int32(len(t.ways))) //nolint:gosec // bounded by mostWays
 }
 
 func (t *throttle) forget(w way) {
 	delete(t.ways, w)
-	t.count.Store(int32(len(t.ways))) //nolint:gosec // as many as there are names in use
+	t.count.Store(int32(len(t.ways))) //nolint:gosec // bounded by mostWays
 }
 
 // idle says that nothing was asked or answered for as long as a limit lasts without declines.
@@ -147,18 +160,48 @@ func (f *flow) roll(now time.Time) bool {
 // adapt sets the rate of the next span. The first limit comes after two spans with declines only: a burst that is too much for a
 // moment may come again when the CPM has said. A rate falls by half at most, because answers are also few when little was asked.
 func (f *flow) adapt() {
-	if f.busy == 0 {
-		f.calm++
+	switch {
+	case f.free > 0:
+		f.free--
+	case f.busy == 0:
 		f.rate *= growth
-		return
+	case f.rate > 0 && f.isVain():
+		f.lift()
+	case f.rate > 0 || f.calm == 0:
+		f.bound()
 	}
-	if f.rate > 0 || f.calm == 0 {
-		if f.rate == 0 {
-			f.next = f.begun
-		}
-		f.rate = max(float64(f.good)/span.Seconds()+probe, f.rate/2, leastRate)
+	if f.calm++; f.busy > 0 {
+		f.calm = 0
 	}
-	f.calm = 0
+}
+
+func (f *flow) bound() {
+	if f.rate == 0 {
+		f.next, f.freeGood, f.freeAll, f.held = f.begun, f.good, f.good+f.busy, 0
+		f.vain = 0
+	}
+	f.held++
+	f.rate = max(float64(f.good)/span.Seconds()+probe, f.rate/2, leastRate)
+}
+
+func (f *flow) lift() {
+	f.rate = 0
+	if f.frees *= 2; f.held >= provenSpans {
+		f.frees = 0
+	}
+	f.frees = min(max(f.frees, leastFree), mostFree)
+	f.free = f.frees
+}
+
+// isVain says that a limit has not helped for some spans: less is asked, and nearly as large a part of it is declined as without a limit.
+// Then it is not for the rate that the CPM declines, but for a part of the requests, such as those of one key, or of one of its
+// processes; or others ask so much that who asks less only leaves them more. For a span or two that is so when others have just come.
+func (f *flow) isVain() bool {
+	asked := f.good + f.busy
+	if f.vain++; f.freeGood == 0 || 10*asked > 9*f.freeAll || 4*f.good*f.freeAll >= asked*(3*f.freeGood+f.freeAll) {
+		f.vain = 0
+	}
+	return f.vain >= vainSpans
 }
 
 // take lets a request go that is due: after a lull, as many at once as a span has (generic cell rate).

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
@@ -23,6 +24,8 @@ import (
 type narrow struct {
 	each  time.Duration // between two answers; 0 declines nothing
 	every bool          // declines all names
+	// declined is how much of what is asked is declined whatever the rate, in percent.
+	declined int
 
 	mu              sync.Mutex
 	next            time.Time
@@ -38,7 +41,7 @@ func (n *narrow) answer(s serverStream, r *cpmv1.StreamRequest) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.asked++
-	if now := time.Now(); now.Before(n.next) {
+	if now := time.Now(); now.Before(n.next) || n.asked*n.declined/100 > (n.asked-1)*n.declined/100 {
 		return s.Send(decline(r.GetId(), fault.New(fault.Busy, "too much").After(narrowAdvice)))
 	} else if n.next = n.next.Add(n.each); n.next.Before(now) {
 		n.next = now
@@ -76,6 +79,7 @@ func (n *narrow) client(t *testing.T, change ...func(*client.Config)) *client.Cl
 func calls(t *testing.T, c *client.Client, r *cpmv1.ProcessRequest, perSecond int, d time.Duration) (there, here int) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
+	chance := rand.New(rand.NewPCG(uint64(perSecond), uint64(d))) // as calls come that do not know of each other
 	for range int(d.Seconds() * float64(perSecond)) {
 		all.Go(func() {
 			began := time.Now()
@@ -91,11 +95,11 @@ func calls(t *testing.T, c *client.Client, r *cpmv1.ProcessRequest, perSecond in
 				return
 			}
 			here++
-			if e.Kind != client.Busy || e.RetryAfter != narrowAdvice || time.Since(began) != 0 || !strings.Contains(e.Text, "not asked more often") {
+			if e.Kind != client.Busy || e.RetryAfter != narrowAdvice || time.Since(began) != 0 || !strings.Contains(e.Text, "little more often") {
 				t.Errorf("after %v: %#v", time.Since(began), e)
 			}
 		})
-		time.Sleep(time.Second / time.Duration(perSecond))
+		time.Sleep(time.Duration(chance.Int64N(int64(2 * time.Second / time.Duration(perSecond)))))
 	}
 	all.Wait()
 	return there, here
@@ -140,7 +144,7 @@ func TestALimitGoesWithTheOverload(t *testing.T) {
 		n := &narrow{each: 10 * time.Millisecond}
 		c := n.client(t)
 		calls(t, c, request("loud"), 500, 5*time.Second)
-		if there, here := calls(t, c, request("loud"), 50, time.Second); there+here > 1 { // the first may be early
+		if there, here := calls(t, c, request("loud"), 50, time.Second); there+here > 3 { // the first may be early
 			t.Errorf("half of what it can do: declined %d there, %d here", there, here)
 		}
 		calls(t, c, request("loud"), 500, 5*time.Second)
@@ -193,6 +197,39 @@ func TestClientsOfABusyCPMComeToEqualParts(t *testing.T) {
 		both.Wait()
 		if _, answered := n.count(); got < answered*35/100 || got > answered*65/100 || answered < 1900 {
 			t.Errorf("the later one got %d of %d", got, answered)
+		}
+	})
+}
+
+// TestPartsThatAreAlwaysDeclinedDoNotSlowTheRest: a limit by the rate would end at next to nothing.
+func TestPartsThatAreAlwaysDeclinedDoNotSlowTheRest(t *testing.T) {
+	t.Parallel()
+	for _, percent := range []int{2, 10, 25, 50, 90} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &narrow{declined: percent}
+			c := n.client(t)
+			there, here := calls(t, c, request("loud"), 300, 60*time.Second)
+			if _, answered := n.count(); answered < 18_000*(100-percent)/100*3/4 {
+				t.Errorf("%d %%: %d answered, %d declined there, %d here", percent, answered, there, here)
+			}
+		})
+	}
+}
+
+// TestACPMThatDoesLessIsFollowed: what a limit has to be may change.
+func TestACPMThatDoesLessIsFollowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &narrow{each: 5 * time.Millisecond}
+		c := n.client(t)
+		calls(t, c, request("loud"), 1000, 10*time.Second)
+		n.mu.Lock()
+		n.each = 20 * time.Millisecond
+		n.mu.Unlock()
+		n.count()
+		calls(t, c, request("loud"), 1000, 30*time.Second)
+		if asked, answered := n.count(); answered < 1450 || asked > 3*answered {
+			t.Errorf("asked %d, answered %d", asked, answered)
 		}
 	})
 }

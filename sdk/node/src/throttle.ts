@@ -14,6 +14,17 @@ const slowest = 8 / 1000;
 const probe = 4 / 1000;
 const growth = 1.25;
 
+/** After how many windows in which it has not helped a limit is given up. */
+const vain = 4;
+
+/**
+ * For how many windows there is no limit where one was in vain: for twice as many each time, unless the last one was of use for
+ * as many as are proof.
+ */
+const leastFree = 4;
+const mostFree = 64;
+const proven = 16;
+
 /** Limits at most. The names of FSPs come from the application, which may have them from messages that anybody sent. */
 const most = 4096;
 
@@ -96,6 +107,14 @@ class Limit {
   #quiet = 1;
   /** Calls per millisecond; none before two windows in a row had something busy. */
   #rate: number | undefined;
+  /** Answers of the last window without a rate: those that were not busy, and all. */
+  #freeGood = 0;
+  #freeAll = 0;
+  /** For how many windows there has been a rate, has it not helped, will there be none, and for how many that was the last time. */
+  #held = 0;
+  #vain = 0;
+  #free = 0;
+  #frees = 0;
   /** When the next call would be due if all came as evenly as the rate allows. */
   #due = 0;
 
@@ -138,14 +157,16 @@ class Limit {
   /** Ends the window, and draws its conclusion. */
   #end(): void {
     this.#began += span;
-    if (this.#busy === 0) this.#grow();
-    else this.#bound();
+    if (this.#free > 0) this.#free--;
+    else if (this.#busy === 0) this.#grow();
+    else if (this.#rate !== undefined && this.#isVain()) this.#lift();
+    else if (this.#rate !== undefined || this.#quiet === 0) this.#bound();
+    this.#quiet = this.#busy > 0 ? 0 : this.#quiet + 1;
     this.#busy = 0;
     this.#good = 0;
   }
 
   #grow(): void {
-    this.#quiet++;
     if (this.#rate !== undefined) this.#rate *= growth;
   }
 
@@ -154,11 +175,38 @@ class Limit {
    * has said. A rate falls by half at most, because answers are also few when little was asked.
    */
   #bound(): void {
-    if (this.#rate !== undefined || this.#quiet === 0) {
-      if (this.#rate === undefined) this.#due = this.#began;
-      this.#rate = Math.max(this.#good / span + probe, (this.#rate ?? 0) / 2, slowest);
-    }
-    this.#quiet = 0;
+    if (this.#rate === undefined) this.#begin();
+    this.#held++;
+    this.#rate = Math.max(this.#good / span + probe, (this.#rate ?? 0) / 2, slowest);
+  }
+
+  #lift(): void {
+    this.#rate = undefined;
+    const twice = this.#held >= proven ? 0 : 2 * this.#frees;
+    this.#frees = Math.min(Math.max(twice, leastFree), mostFree);
+    this.#free = this.#frees;
+  }
+
+  #begin(): void {
+    this.#due = this.#began;
+    this.#held = 0;
+    this.#vain = 0;
+    this.#freeGood = this.#good;
+    this.#freeAll = this.#good + this.#busy;
+  }
+
+  /**
+   * Whether the limit has not helped for some windows: less is asked, and nearly as large a part of it is declined as without a limit.
+   * Then it is not for the rate that the CPM declines, but for a part of the calls, such as those of one key, or of one of its
+   * processes; or others ask so much that who asks less only leaves them more. For a window or two that is so when others have just
+   * come.
+   */
+  #isVain(): boolean {
+    const asked = this.#good + this.#busy;
+    const helps = this.#freeGood === 0 || asked > 0.9 * this.#freeAll
+      || 4 * this.#good * this.#freeAll >= asked * (3 * this.#freeGood + this.#freeAll);
+    this.#vain = helps ? 0 : this.#vain + 1;
+    return this.#vain >= vain;
   }
 }
 

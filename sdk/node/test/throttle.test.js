@@ -238,6 +238,13 @@ test('repetitions of calls that are declined here are bounded with all others', 
   assert.equal(seen['g/jwsSign'], 1, 'a busy CPM is asked again when the repetitions were used up here');
 });
 
+test('a part that is always declined does not slow the rest', async (t) => {
+  const time = clock(t);
+  const { client } = await played(t, (response, _, n) => (n % 2 ? busy(response, 70) : json(response, {})), { retries: 0 });
+  const counts = await steadily(time, 60_000, 20, () => client.jwsSign('f', {}));
+  assert.ok(counts.answered >= 1100, inspect(counts)); // of 1,500
+});
+
 test('throttle: false leaves every call to the CPM', async (t) => {
   const time = clock(t);
   const cases = [[{ throttle: false }, false], [{ throttle: true }, true], [{ throttle: undefined }, true], [{ throttle: false, gather: true }, false]];
