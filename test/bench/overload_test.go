@@ -37,6 +37,11 @@ func TestMeasureOverload(t *testing.T) {
 		m.light(1000)
 		return
 	}
+	if os.Getenv("CPM_MEASURE") == "clients" { // to compare clients
+		m.overload(through("RSA-4096"), "jws-4096", 16, time.Minute, m.clients)
+		m.overload(through("RSA-2048"), "jws", 64, time.Minute, m.clients)
+		return
+	}
 	m.overload("RSA-4096", "jws-4096", 16, 15*time.Second, m.loud)
 	m.overload(through("RSA-4096"), "jws-4096", 16, time.Minute, m.clients)
 	m.storm("RSA-4096", "jws-4096", 16)
