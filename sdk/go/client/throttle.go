@@ -30,8 +30,8 @@ const (
 )
 
 // throttle declines here what a CPM that is Busy would have to decline. Even a decline costs the CPM: under an overload by much,
-// a good part of its processors, which only its callers can give back. So each operation of an FSP is asked
-// for a little more often than it is answered, as long as some of it is declined.
+// a good part of its processors, which only its callers can give back. So each operation of an FSP is asked for a little more often
+// than it is answered, as long as some of it is declined.
 //
 // The zero throttle has no limits.
 type throttle struct {
@@ -53,8 +53,8 @@ type flow struct {
 	next       time.Time // when the next request would be due, if they came one by one at the rate
 	// freeGood and freeAll are the answers of the last span without a limit, those that were not declines and all.
 	freeGood, freeAll int
-	// held is for how many spans there has been a limit, vain for how many it has not helped, free for how many there will be none, and frees for how many it was the last
-	// time.
+	// held is for how many spans there has been a limit, vain for how many in a row it has not helped, free for how many there will be
+	// none, and frees for how many it was the last time.
 	held, vain, free, frees int
 	advice                  time.Duration
 }
@@ -165,6 +165,7 @@ func (f *flow) adapt() {
 		f.free--
 	case f.busy == 0:
 		f.rate *= growth
+		f.vain = 0
 	case f.rate > 0 && f.isVain():
 		f.lift()
 	case f.rate > 0 || f.calm == 0:
@@ -177,8 +178,8 @@ func (f *flow) adapt() {
 
 func (f *flow) bound() {
 	if f.rate == 0 {
-		f.next, f.freeGood, f.freeAll, f.held = f.begun, f.good, f.good+f.busy, 0
-		f.vain = 0
+		f.next, f.freeGood, f.freeAll = f.begun, f.good, f.good+f.busy
+		f.held, f.vain = 0, 0
 	}
 	f.held++
 	f.rate = max(float64(f.good)/span.Seconds()+probe, f.rate/2, leastRate)

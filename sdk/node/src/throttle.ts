@@ -168,6 +168,7 @@ class Limit {
 
   #grow(): void {
     if (this.#rate !== undefined) this.#rate *= growth;
+    this.#vain = 0;
   }
 
   /**
